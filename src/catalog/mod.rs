@@ -1,0 +1,59 @@
+//! What an administrator sets up: batches and documents, kept as revisions.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{channel::Message, contact::Policy, id::DocumentRevisionId};
+
+/// A batch as it is stored in one revision. Its recipients stand in rows of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    pub name: String,
+    pub title: String,
+    pub workflow: String,
+    /// The user it runs as; its attributes are `user.*` in expressions.
+    pub run_as: String,
+    /// The zone its dates are counted in.
+    pub zone: Tz,
+    /// One transmission per contact with all documents, instead of one per document and contact.
+    pub bundle: bool,
+    pub documents: Vec<Entry>,
+    pub policy: Policy,
+    pub message: Message,
+    /// The account to use on a channel, by channel; the first configured one otherwise.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
+    /// When it fires; kept as written.
+    #[serde(default)]
+    pub schedule: Vec<Schedule>,
+}
+
+/// One document of a batch, with what it is asked with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(flatten)]
+    pub source: EntrySource,
+    /// Values or expressions, by the name of the document's parameter.
+    #[serde(default)]
+    pub params: BTreeMap<String, Value>,
+}
+
+/// A document of the catalogue by name, or one held inside the batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntrySource {
+    Document(String),
+    Held(DocumentRevisionId),
+}
+
+/// When a batch fires.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    pub rule: String,
+    pub zone: Tz,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<String>,
+}

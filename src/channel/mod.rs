@@ -1,0 +1,85 @@
+//! Ways out: each takes one parcel to one contact and says what came of it.
+//!
+//! A channel makes exactly one attempt: it never retries, never touches the database, and turns whatever the far side
+//! says into an [`Outcome`]. All of them pass one conformance suite. Called by the step that transmits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::reason::Reason;
+
+/// What is sent in one attempt.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// The same for every attempt at one transmission, and for nothing else; far sides use it to recognise a repeat.
+    pub key: String,
+    /// Which attempt this is, from 1.
+    pub attempt: i32,
+    /// The recipient's name, as people write it.
+    pub recipient: String,
+    /// The address on this channel: a mailbox, a path.
+    pub contact: String,
+    pub message: Message,
+    pub files: Vec<File>,
+}
+
+/// The words that go with the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub subject: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}
+
+/// One artifact on its way out.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// A safe file name with its extension; may hold any letters.
+    pub name: String,
+    pub media_type: String,
+    pub bytes: Bytes,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The far side has it and will say later whether it arrived.
+    Accepted(Proof),
+    /// The far side has it, and no later word is to be had on this channel.
+    Delivered(Proof),
+    /// Not now. `after` is the least time to wait when the far side named one.
+    Deferred { reason: Reason, after: Option<Duration> },
+    /// Not ever, for this reason.
+    Refused(Reason),
+    /// The far side may or may not have it.
+    Uncertain(Reason),
+}
+
+/// An outcome with what was said on the wire, fit to be read by an administrator: no passwords, no bodies.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub outcome: Outcome,
+    pub transcript: String,
+}
+
+/// Who says that it arrived, in whose words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The host, folder or service that took it.
+    pub by: String,
+    /// Its own words, or what was checked.
+    pub text: String,
+}
+
+/// What to do about an attempt whose outcome nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Settle {
+    /// Do it again; at worst it arrives twice.
+    Repeat,
+    /// Leave it to a person.
+    Hold,
+}

@@ -1,0 +1,141 @@
+//! Documents: where the bytes come from.
+//!
+//! A definition says what a document is; `render` turns it into bytes with the parameters of one run and, for a
+//! personal document, one recipient. What goes wrong is a [`Failure`], a value that is recorded, not an error.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::reason::Reason;
+
+/// A document of the catalogue, or one held by a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// The key in paths and commands.
+    pub name: String,
+    pub title: String,
+    /// Whether it is rendered anew for each recipient, who is then visible to its template and expressions.
+    #[serde(default)]
+    pub personal: bool,
+    /// What it can be asked with.
+    #[serde(default)]
+    pub params: BTreeMap<String, Param>,
+    #[serde(flatten)]
+    pub source: Source,
+}
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Source {
+    /// Bytes in the store, sent as they are.
+    Stored { file: String, media_type: String, digest: String },
+    /// A Typst file of the workflow, rendered to PDF.
+    Template { template: String },
+    /// A report server, asked over HTTP.
+    Remote(Remote),
+}
+
+/// A request to a report server. `url`, the values of `headers`, `query` and `form`, and `body` are expressions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remote {
+    pub url: String,
+    #[serde(default = "get")]
+    pub method: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The name of a stored credential (`[secret.NAME]` in the configuration).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What the answer has to be; anything else is a failure.
+    pub media_type: String,
+    /// The name of the file in the book, an expression; the document's name with a fitting extension when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// How long the server may take, in seconds.
+    #[serde(default = "remote_timeout")]
+    pub timeout: u64,
+    /// How many bytes it may answer with.
+    #[serde(default = "remote_limit")]
+    pub limit: u64,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn remote_timeout() -> u64 {
+    60
+}
+
+fn remote_limit() -> u64 {
+    50 * 1024 * 1024
+}
+
+/// A declared parameter of a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    #[serde(rename = "type")]
+    pub kind: ParamKind,
+    #[serde(default)]
+    pub required: bool,
+    /// A value or an expression, used when the batch gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// The only values allowed, when there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Value>,
+}
+
+/// The type of a parameter's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamKind {
+    Text,
+    Integer,
+    Number,
+    Boolean,
+    /// A calendar date, `2026-04-01`.
+    Date,
+}
+
+/// What expressions and templates see:
+///
+/// ```json
+/// { "business_date": "2026-04-01", "zone": "Europe/Amsterdam",
+///   "run": { "id": 7, "batch": "morning-checklists", "title": "Morning checklists", "cause": "demand" },
+///   "user": { "name": "site-a", "title": "Site A", "company": "Acme" },
+///   "document": { "name": "open-orders", "title": "Open orders" },
+///   "params": { "since": "2026-03-01" },
+///   "recipient": { "name": "Ann Baker", "email": "ann@example.org", "params": { "yard": 7 } } }
+/// ```
+///
+/// `recipient` is there for personal documents and for messages only.
+pub type Context = Value;
+
+/// The bytes of one artifact.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// A safe file name with its extension.
+    pub file: String,
+    pub media_type: String,
+    pub bytes: Bytes,
+    /// Pages, where the format has them.
+    pub pages: Option<i32>,
+}
+
+/// Why a document could not be rendered, and whether trying again may help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub reason: Reason,
+    pub again: bool,
+    /// The least time to wait, when the far side named one.
+    pub after: Option<Duration>,
+}
