@@ -133,6 +133,7 @@ create table suppression (
     constraint suppression_pkey primary key (channel, contact)
 );
 
+-- One firing of a batch. `closings` counts how often it has come to an end (a retry opens it again).
 create table run (
     id               bigint generated always as identity,
     batch            text        not null,
@@ -156,6 +157,7 @@ create table run (
     uncertain        integer     not null default 0,
     cancelled        integer     not null default 0,
     log_length       integer     not null default 0,
+    closings         integer     not null default 0,
     created_at       timestamptz not null,
     paused_at        timestamptz,
     cancelled_at     timestamptz,
@@ -306,9 +308,10 @@ create table step (
 );
 create unique index step_once_per_node on step (run, name, coalesce(item, 0), coalesce(transmission, 0));
 create index step_due on step (due_at) where state = 'ready';
+create index step_without_hint on step (due_at) where state = 'ready' and hinted_at < due_at;
 create index step_leased on step (lease_until) where state = 'running';
 
--- What happened in a run, numbered without gaps.
+-- What happened in a run, numbered without gaps; `run.log_length` is the last number.
 create table log (
     run    bigint      not null,
     number integer     not null,
