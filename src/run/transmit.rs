@@ -31,10 +31,10 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Ok(ready) => ready,
         Err(reason) => return stop(engine, step, transmission, &reason).await,
     };
-    let Some(attempt) = claim(engine, step, transmission).await? else {
+    let Ready { account, parcel, frozen } = ready;
+    let Some(attempt) = claim(engine, step, (transmission, account.name())).await? else {
         return Ok(());
     };
-    let Ready { account, parcel, frozen } = ready;
     let node = frozen.workflow.node(&attempt.claim.name).context("the step is not in its workflow")?;
     let report = account.transmit(&parcel).await;
     commit(engine, &attempt, report, (&node.retry, account.settle())).await
@@ -65,7 +65,11 @@ async fn peek(engine: &Engine, step: StepId) -> Result<Option<(RunId, Transmissi
 }
 
 /// Claims the step and opens the attempt, in one transaction. A transmission that is no longer queued ends its step.
-async fn claim(engine: &Engine, step: StepId, transmission: TransmissionId) -> Result<Option<Attempt>> {
+async fn claim(
+    engine: &Engine,
+    step: StepId,
+    (transmission, account): (TransmissionId, &str),
+) -> Result<Option<Attempt>> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning an attempt")?;
     let Some(claim) = claim::take(&mut db, engine, step, now).await? else {
@@ -75,7 +79,7 @@ async fn claim(engine: &Engine, step: StepId, transmission: TransmissionId) -> R
         r#"
         with sending as (
             update transmission
-               set state = 'sending', attempts = attempts + 1, next_at = null, changed_at = $2
+               set state = 'sending', attempts = attempts + 1, next_at = null, changed_at = $2, account = $5
              where id = $1 and state = 'queued'
             returning id, attempts
         )
@@ -87,6 +91,7 @@ async fn claim(engine: &Engine, step: StepId, transmission: TransmissionId) -> R
         now,
         claim.lease,
         engine.settings.worker,
+        account,
     )
     .fetch_optional(&mut *db)
     .await
