@@ -24,8 +24,8 @@ pub fn check(folders: &[Folder]) -> Vec<Fault> {
 pub async fn register(db: &PgPool, store: &Store, folders: &[Folder], now: DateTime<Utc>) -> Result<()> {
     for folder in folders {
         let digest = folder.files.digest();
-        if !is_known(db, &digest).await? {
-            add(db, store, folder, &digest, now).await?;
+        if !is_known(db, digest).await? {
+            add(db, store, folder, now).await?;
         }
         sqlx::query!(
             r#"
@@ -52,19 +52,19 @@ async fn is_known(db: &PgPool, digest: &str) -> Result<bool> {
     Ok(known.is_some())
 }
 
-async fn add(db: &PgPool, store: &Store, folder: &Folder, digest: &str, now: DateTime<Utc>) -> Result<()> {
+async fn add(db: &PgPool, store: &Store, folder: &Folder, now: DateTime<Utc>) -> Result<()> {
     let mut files = BTreeMap::new();
-    for (path, bytes) in folder.files.iter() {
-        files.insert(path.to_owned(), store.put(bytes.to_vec().into(), now).await?);
+    for (path, bytes) in folder.files.entries() {
+        files.insert(path, store.put(bytes, now).await?);
     }
-    let definition = folder.files.get("workflow.toml").map(String::from_utf8_lossy).unwrap_or_default();
+    let definition = folder.files.get("workflow.toml").map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
     sqlx::query!(
         r#"
         insert into workflow_version (digest, name, definition, files, registered_at)
         values ($1, $2, $3, $4, $5)
         on conflict (digest) do nothing
         "#,
-        digest,
+        folder.files.digest(),
         folder.name,
         definition.as_ref(),
         serde_json::to_value(files)?,
@@ -88,7 +88,7 @@ pub async fn files(db: &PgPool, store: &Store, version: &str) -> Result<Files> {
     let digests: BTreeMap<String, String> = serde_json::from_value(row).context("the files of a workflow")?;
     let mut files = Vec::with_capacity(digests.len());
     for (path, digest) in digests {
-        files.push((path, store.get(&digest).await?.to_vec()));
+        files.push((path, store.get(&digest).await?));
     }
     Ok(files.into_iter().collect())
 }

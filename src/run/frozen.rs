@@ -22,8 +22,6 @@ pub struct Frozen {
     pub revision: RevisionId,
     pub batch: Batch,
     pub workflow: Workflow,
-    /// The digest of the workflow's files.
-    pub version: String,
     pub files: Files,
     pub business_date: NaiveDate,
     pub cause: String,
@@ -84,7 +82,6 @@ async fn read(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
         revision: row.revision,
         batch: serde_json::from_value(row.definition).with_context(|| format!("the batch of run {run}"))?,
         workflow,
-        version: row.workflow_version,
         files,
         business_date: row.business_date,
         cause: row.cause_key,

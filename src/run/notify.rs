@@ -55,8 +55,8 @@ async fn words(engine: &Engine, frozen: &Frozen, node: &Node) -> Result<Message>
     alert::describe(&mut db, frozen.run, &mut context).await?;
     let expressions = &engine.toolbox.expressions;
     Ok(Message {
-        subject: expressions.text(&notice.subject, &context).context("the subject of a notice")?,
-        text: expressions.text(&String::from_utf8_lossy(template), &context).context("the text of a notice")?,
+        subject: expressions.render_text(&notice.subject, &context).context("the subject of a notice")?,
+        text: expressions.render_text(&String::from_utf8_lossy(template), &context).context("the text of a notice")?,
         html: None,
     })
 }

@@ -148,10 +148,10 @@ fn words(engine: &Engine, frozen: &Frozen, row: &Row, documents: Vec<Value>) -> 
     let message = &frozen.batch.message;
     let expressions = &engine.toolbox.expressions;
     Ok(Message {
-        subject: expressions.text(&message.subject, &context).context("the subject")?,
-        text: expressions.text(&message.text, &context).context("the text")?,
+        subject: expressions.render_text(&message.subject, &context).context("the subject")?,
+        text: expressions.render_text(&message.text, &context).context("the text")?,
         html: match &message.html {
-            Some(html) => Some(expressions.html(html, &context).context("the HTML text")?),
+            Some(html) => Some(expressions.render_html(html, &context).context("the HTML text")?),
             None => None,
         },
     })

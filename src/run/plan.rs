@@ -13,8 +13,11 @@ use sqlx::PgConnection;
 use super::TransmissionState;
 use crate::{
     catalog::{Batch, EntrySource},
-    contact::{Contacts, choose},
-    document::{Context, Document, Expressions, param},
+    contact::Contacts,
+    document::{
+        Context, Document, Expressions,
+        param::{self, Given},
+    },
     id::{DocumentRevisionId, RecipientId},
     reason::{Reason, Scope},
 };
@@ -26,7 +29,7 @@ pub struct Recipient {
     pub position: i32,
     pub name: String,
     pub contacts: Contacts,
-    pub params: Map<String, Value>,
+    pub params: BTreeMap<String, Value>,
 }
 
 impl Recipient {
@@ -35,7 +38,7 @@ impl Recipient {
         let mut seen: Map<String, Value> =
             self.contacts.iter().map(|(channel, contact)| (channel.clone(), json!(contact))).collect();
         seen.insert("name".to_owned(), json!(self.name));
-        seen.insert("params".to_owned(), Value::Object(self.params.clone()));
+        seen.insert("params".to_owned(), json!(self.params));
         Value::Object(seen)
     }
 }
@@ -84,7 +87,7 @@ pub struct Planner<'a> {
     /// In the order of the batch's documents.
     pub documents: &'a [(DocumentRevisionId, Document)],
     /// The channels that have an account.
-    pub channels: &'a BTreeSet<&'static str>,
+    pub channels: &'a BTreeSet<String>,
     pub expressions: &'a Expressions,
 }
 
@@ -94,12 +97,13 @@ pub type Suppressed = HashSet<(String, String)>;
 impl Planner<'_> {
     /// What `recipient` gets.
     pub fn plan(&self, recipient: Recipient, suppressed: &Suppressed) -> Planned {
-        let choice = choose(&recipient.contacts, &self.batch.policy, self.channels);
+        let choice = self.batch.policy.choose(&recipient.contacts, self.channels);
         let mut contacts = Vec::new();
-        for chosen in choice.chosen {
-            let stopped = suppressed.contains(&(chosen.channel.clone(), chosen.contact.clone()));
-            let reason = stopped.then(|| suppressed_reason(&chosen.contact));
-            contacts.push((chosen.channel, chosen.contact, reason));
+        for pick in choice.send {
+            let contact = pick.contact.to_string();
+            let stopped = suppressed.contains(&(pick.channel.clone(), contact.clone()));
+            let reason = stopped.then(|| suppressed_reason(&contact));
+            contacts.push((pick.channel, contact, reason));
         }
         contacts.extend(choice.skipped.into_iter().map(|skip| (skip.channel, skip.contact, Some(skip.reason))));
         let wanted = contacts.iter().any(|(.., reason)| reason.is_none());
@@ -112,11 +116,10 @@ impl Planner<'_> {
         let entries = self.documents.iter().zip(&self.batch.documents);
         (0..).zip(entries).map(|(at, ((revision, document), entry))| {
             let context = self.context_of(document, recipient);
-            let mut given = entry.params.clone();
-            given.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
-            let own: BTreeMap<_, _> =
-                recipient.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own).collect();
-            let (params, reason) = match param::resolve(&document.params, &given, &own, self.expressions, &context) {
+            let mut batch = entry.params.clone();
+            batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
+            let given = Given { batch: &batch, recipient: Some(&recipient.params) };
+            let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
                 Ok(params) => (Value::Object(params), None),
                 Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
             };
@@ -133,12 +136,8 @@ impl Planner<'_> {
     }
 
     fn context_of(&self, document: &Document, recipient: &Recipient) -> Context {
-        let mut context = self.context.clone();
-        context["document"] = json!({ "name": document.name, "title": document.title });
-        if document.personal {
-            context["recipient"] = recipient.context();
-        }
-        context
+        let recipient = document.personal.then(|| recipient.context());
+        document_context(self.context.clone(), document, Value::Object(Map::new()), recipient)
     }
 
     /// The transmissions to one contact: one with everything, or one for each document.
@@ -173,6 +172,21 @@ impl Planner<'_> {
             })
             .collect()
     }
+}
+
+/// What expressions and templates of one document see; the recipient only when it is personal.
+pub(super) fn document_context(
+    mut context: Context,
+    document: &Document,
+    params: Value,
+    recipient: Option<Value>,
+) -> Context {
+    context["document"] = json!({ "name": document.name, "title": document.title });
+    context["params"] = params;
+    if let Some(recipient) = recipient {
+        context["recipient"] = recipient;
+    }
+    context
 }
 
 fn own((name, value): (&String, &Value)) -> (String, Value) {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
 use super::{
     Engine, StepState,
     claim::{Held, claim},
     frozen::{self, Frozen},
-    plan::Recipient,
+    plan::{Recipient, document_context},
     record,
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(super) async fn render(engine: &Engine, step: StepId) -> Result<()> {
     let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
     let item = claim.item.context("a step that renders has no item")?;
     let work = load(engine, &frozen, item).await?;
-    let rendering = document::render(&engine.toolbox, &work.document, &frozen.files, &frozen.version, &work.context);
+    let rendering = document::render(&engine.toolbox, &work.document, &frozen.files, &work.context);
     match tokio::time::timeout(node.timeout, rendering).await {
         Ok(rendered) => match rendered? {
             Ok(rendered) => keep(engine, &claim, node, item, rendered).await,
@@ -70,26 +70,28 @@ async fn load(engine: &Engine, frozen: &Frozen, item: ItemId) -> Result<Work> {
     .await
     .with_context(|| format!("reading item {item}"))?;
     let document = frozen::document(engine, row.revision).await?;
-    let mut context = frozen.context();
-    context["document"] = json!({ "name": document.name, "title": document.title });
-    context["params"] = row.params;
-    if let Some(id) = row.recipient {
-        let recipient = Recipient {
-            id,
-            position: row.position.unwrap_or_default(),
-            name: row.name.unwrap_or_default(),
-            contacts: serde_json::from_value(row.contacts.unwrap_or(Value::Object(Map::new())))?,
-            params: serde_json::from_value(row.own.unwrap_or(Value::Object(Map::new())))?,
-        };
-        context["recipient"] = recipient.context();
-    }
+    let recipient = match row.recipient {
+        Some(id) => {
+            let empty = || Value::Object(Map::new());
+            let recipient = Recipient {
+                id,
+                position: row.position.unwrap_or_default(),
+                name: row.name.unwrap_or_default(),
+                contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
+                params: serde_json::from_value(row.own.unwrap_or_else(empty))?,
+            };
+            Some(recipient.context())
+        }
+        None => None,
+    };
+    let context = document_context(frozen.context(), &document, row.params, recipient);
     Ok(Work { document, context })
 }
 
 /// Stores the artifact and sets free what waited for it.
 async fn keep(engine: &Engine, claim: &Held, node: &Node, item: ItemId, rendered: Rendered) -> Result<()> {
     let now = engine.clock.now();
-    let digest = engine.toolbox.store.put(rendered.bytes.clone(), now).await?;
+    let digest = engine.toolbox.store.put(&rendered.bytes, now).await?;
     let mut db = engine.db.begin().await.context("beginning to keep an artifact")?;
     record::fence(&mut db, claim.run).await?;
     if !claim.end(&mut db, StepState::Done, None, now).await? {

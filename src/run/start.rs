@@ -3,17 +3,18 @@
 //! The run's row is unique on its batch and cause, so a second firing for the same cause finds the first one's run
 //! and starts nothing. Called by every trigger and door.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Engine, RunState, log};
+use super::{Engine, RunState, frozen::Frozen, log, plan};
 use crate::{
+    catalog::{self, Batch},
     id::{RevisionId, RunId, StepId},
     queue::{self, Hint},
-    workflow::Kind,
+    workflow::{Kind, Workflow},
 };
 
 /// What fired a run.
@@ -77,7 +78,7 @@ pub enum StartError {
 /// When the batch is unknown or disabled, and on faults of the database.
 pub async fn start(engine: &Engine, start: Start) -> Result<Started, StartError> {
     let now = engine.clock.now();
-    let batch = batch(engine, &start.batch).await?.ok_or_else(|| StartError::UnknownBatch(start.batch.clone()))?;
+    let batch = current(engine, &start.batch).await?.ok_or_else(|| StartError::UnknownBatch(start.batch.clone()))?;
     let mut db = engine.db.begin().await.context("beginning a run")?;
     if let Some(run) = find(&mut db, &start).await? {
         return Ok(Started { run, fresh: false });
@@ -120,22 +121,53 @@ pub(super) async fn open(db: &mut PgConnection, run: RunId, first: &str, now: Da
     queue::push(db, &[Hint { kind: Kind::Expand, id: step }]).await
 }
 
-struct Current {
+/// A batch as it stands now.
+pub(super) struct Current {
     revision: RevisionId,
-    definition: Value,
+    batch: Batch,
     enabled: bool,
     version: String,
+    workflow: String,
     start: String,
-    run_as: String,
     attributes: Value,
 }
 
-async fn batch(engine: &Engine, name: &str) -> Result<Option<Current>> {
+impl Current {
+    /// The date a run is about when nobody names one.
+    fn today(&self, now: DateTime<Utc>) -> NaiveDate {
+        now.with_timezone(&self.batch.zone).date_naive()
+    }
+
+    /// The inputs a run would have if it began now.
+    pub(super) async fn frozen(
+        self,
+        engine: &Engine,
+        date: Option<NaiveDate>,
+        params: Map<String, Value>,
+    ) -> Result<Frozen> {
+        let files = catalog::workflow::files(&engine.db, &engine.toolbox.store, &self.version).await?;
+        let workflow = Workflow::read(&self.workflow, &files).map_err(|faults| anyhow!("{faults:?}"))?;
+        Ok(Frozen {
+            run: RunId(0),
+            revision: self.revision,
+            business_date: date.unwrap_or_else(|| self.today(engine.clock.now())),
+            cause: "preview".to_owned(),
+            user: self.attributes,
+            batch: self.batch,
+            workflow,
+            files,
+            params,
+        })
+    }
+}
+
+/// Reads the current version of the batch `name`.
+pub(super) async fn current(engine: &Engine, name: &str) -> Result<Option<Current>> {
     let row = sqlx::query!(
         r#"
         select batch_revision.id as "revision: RevisionId", batch_revision.definition, batch.enabled,
-               workflow.current as version, workflow_version.definition as graph, batch_revision.run_as,
-               "user".title, "user".attributes
+               batch_revision.workflow, workflow.current as version, workflow_version.definition as graph,
+               batch_revision.run_as, "user".title, "user".attributes
           from batch
           join batch_revision on batch_revision.id = batch.current
           join workflow on workflow.name = batch_revision.workflow
@@ -151,12 +183,12 @@ async fn batch(engine: &Engine, name: &str) -> Result<Option<Current>> {
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Current {
         revision: row.revision,
-        definition: row.definition,
+        batch: serde_json::from_value(row.definition).with_context(|| format!("reading batch {name}"))?,
         enabled: row.enabled,
-        version: row.version,
         start: first_step(&row.graph)?,
+        version: row.version,
+        workflow: row.workflow,
         attributes: user(&row.run_as, &row.title, row.attributes),
-        run_as: row.run_as,
     }))
 }
 
@@ -185,8 +217,7 @@ async fn known_params(db: &mut PgConnection, batch: &Current, start: &Start) -> 
     if start.params.is_empty() {
         return Ok(());
     }
-    let definition = serde_json::from_value(batch.definition.clone()).context("reading a batch")?;
-    let documents = super::plan::documents(db, &definition).await?;
+    let documents = plan::documents(db, &batch.batch).await?;
     for name in start.params.keys() {
         if !documents.iter().any(|(_, document)| document.params.contains_key(name)) {
             return Err(StartError::UnknownParam { batch: start.batch.clone(), name: name.clone() });
@@ -207,9 +238,7 @@ async fn find(db: &mut PgConnection, start: &Start) -> Result<Option<RunId>> {
 }
 
 async fn insert(db: &mut PgConnection, batch: &Current, start: &Start, now: DateTime<Utc>) -> Result<Option<RunId>> {
-    let definition: crate::catalog::Batch =
-        serde_json::from_value(batch.definition.clone()).context("reading a batch")?;
-    let date = start.date.unwrap_or_else(|| now.with_timezone(&definition.zone).date_naive());
+    let date = start.date.unwrap_or_else(|| batch.today(now));
     let state = if start.hold { RunState::Held } else { RunState::Expanding };
     sqlx::query_scalar!(
         r#"
@@ -226,7 +255,7 @@ async fn insert(db: &mut PgConnection, batch: &Current, start: &Start, now: Date
         start.cause.key,
         start.cause.by,
         date,
-        batch.run_as,
+        batch.batch.run_as,
         batch.attributes,
         Value::Object(start.params.clone()),
         state as RunState,

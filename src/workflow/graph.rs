@@ -130,7 +130,7 @@ impl std::fmt::Display for Kind {
 
 fn wrong_notice(node: &WrittenNode, kind: Kind, files: &Files) -> Option<Finding> {
     match (kind, &node.subject, &node.text) {
-        (Kind::Notify, Some(_), Some(text)) if !files.contains(text.get_ref()) => {
+        (Kind::Notify, Some(_), Some(text)) if files.get(text.get_ref()).is_none() => {
             Some((text.span(), format!("there is no file `{}` in the workflow's folder", text.get_ref())))
         }
         (Kind::Notify, Some(_), Some(_)) => None,
@@ -224,8 +224,8 @@ text = "templates/notice.txt"
 
     fn faults(source: &str) -> Vec<String> {
         let files = Files::from_iter([
-            ("workflow.toml".to_owned(), source.as_bytes().to_vec()),
-            ("templates/notice.txt".to_owned(), b"..".to_vec()),
+            ("workflow.toml".to_owned(), source.to_owned().into()),
+            ("templates/notice.txt".to_owned(), "..".into()),
         ]);
         match Workflow::read("sample", &files) {
             Ok(_) => Vec::new(),

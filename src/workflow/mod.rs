@@ -6,11 +6,13 @@
 
 mod catalog;
 mod definition;
+mod files;
 mod graph;
 mod retry;
 
-pub use catalog::{Files, Folder, embedded, folders};
+pub use catalog::{Folder, embedded, folders};
 pub use definition::{Each, Kind, Node, Notice, Workflow};
+pub use files::Files;
 pub use retry::Retry;
 
 /// One thing wrong with a workflow's folder.
