@@ -7,3 +7,5 @@ pub mod contact;
 pub mod document;
 pub mod id;
 pub mod reason;
+pub mod secret;
+pub mod source;
