@@ -10,6 +10,8 @@ pub mod monitor;
 pub mod queue;
 pub mod reason;
 pub mod run;
+pub mod secret;
+pub mod source;
 pub mod sweep;
 pub mod worker;
 pub mod workflow;
