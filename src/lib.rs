@@ -1,5 +1,6 @@
 //! Postbook sends documents on a schedule and keeps the book of what was sent, when, to whom, and with what proof.
 
+pub mod audit;
 pub mod catalog;
 pub mod channel;
 pub mod clock;

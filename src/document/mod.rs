@@ -147,7 +147,7 @@ fn remote_limit() -> u64 {
 }
 
 /// A declared parameter of a document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Param {
     #[serde(rename = "type")]
     pub kind: ParamKind,
@@ -162,7 +162,7 @@ pub struct Param {
 }
 
 /// The type of a parameter's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamKind {
     Text,
