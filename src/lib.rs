@@ -3,7 +3,9 @@
 pub mod catalog;
 pub mod channel;
 pub mod clock;
+pub mod config;
 pub mod contact;
 pub mod document;
 pub mod id;
 pub mod reason;
+pub mod secret;
