@@ -4,6 +4,7 @@ pub mod audit;
 pub mod catalog;
 pub mod channel;
 pub mod clock;
+pub mod config;
 pub mod contact;
 pub mod document;
 pub mod id;

@@ -5,7 +5,6 @@
 
 pub mod archive;
 mod date;
-mod files;
 pub mod name;
 pub mod param;
 pub mod pdf;
@@ -22,14 +21,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use files::Files;
+pub use crate::workflow::Files;
 pub use store::Store;
 pub use text::{Expressions, TextError};
 
 pub use crate::source::Failure;
 use crate::{
     reason::{Reason, Scope},
-    secret::Secret,
+    secret::Credential,
     source::http,
 };
 use renderer::Renderer;
@@ -42,7 +41,7 @@ pub struct Toolbox {
     pub store: Store,
     pub expressions: Expressions,
     /// The credentials that remote documents name.
-    pub secrets: BTreeMap<String, Secret>,
+    pub secrets: BTreeMap<String, Credential>,
 }
 
 /// Turns `document` into bytes, with the files of its workflow and what `context` says. What the document or its

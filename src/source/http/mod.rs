@@ -21,7 +21,7 @@ pub use address::{Allowed, AllowedError};
 use redirect::Hop;
 
 use super::Failure;
-use crate::{reason::{Reason, Scope}, secret::Secret};
+use crate::{reason::{Reason, Scope}, secret::Credential};
 
 /// The section `[remote]` of the configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
     pub body: Option<String>,
-    pub secret: Option<Secret>,
+    pub secret: Option<Credential>,
     /// What the answer has to be.
     pub media_type: String,
     /// How long everything together may take.
@@ -151,9 +151,9 @@ fn fill(mut builder: RequestBuilder, request: &Request, hop: &Hop) -> Result<Req
             builder = builder.header(name, value);
         }
         builder = match &request.secret {
-            Some(Secret::Password { user, password }) => builder.basic_auth(user, Some(password)),
-            Some(Secret::Token { token }) => builder.bearer_auth(token),
-            Some(Secret::Header { header: name, value }) => {
+            Some(Credential::Password { user, password }) => builder.basic_auth(user, Some(password)),
+            Some(Credential::Token { token }) => builder.bearer_auth(token),
+            Some(Credential::Header { header: name, value }) => {
                 let (name, value) = header(name, value)?;
                 builder.header(name, value)
             }
