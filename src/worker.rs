@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerContext};
+use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

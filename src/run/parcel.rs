@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     plan::Recipient,
 };
 use crate::{
-    channel::{Account, File, Message, Parcel},
+    channel::{File, Message, Parcel, account::Account},
     id::{DocumentRevisionId, RecipientId, RunId, TransmissionId},
     reason::{Reason, Scope},
 };
@@ -53,7 +54,7 @@ pub(super) async fn load<'a>(engine: &'a Engine, run: RunId, transmission: Trans
         contact: row.contact,
         message,
         files,
-        sent_at: engine.clock.now(),
+        created_at: row.created_at,
     };
     Ok(Ok(Ready { account, parcel, frozen }))
 }
@@ -64,6 +65,7 @@ struct Row {
     recipient_name: String,
     attempts: i32,
     message: Option<Value>,
+    created_at: DateTime<Utc>,
     suppressed: bool,
     recipient: Option<Recipient>,
 }
@@ -72,7 +74,7 @@ async fn row(engine: &Engine, transmission: TransmissionId) -> Result<Row> {
     let row = sqlx::query!(
         r#"
         select transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
-               transmission.message,
+               transmission.message, transmission.created_at,
                exists (select from suppression
                         where suppression.channel = transmission.channel
                           and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
@@ -104,6 +106,7 @@ async fn row(engine: &Engine, transmission: TransmissionId) -> Result<Row> {
         recipient_name: row.recipient_name,
         attempts: row.attempts,
         message: row.message,
+        created_at: row.created_at,
         suppressed: row.suppressed,
         recipient,
     })

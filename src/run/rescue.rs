@@ -33,17 +33,19 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
     let rows = sqlx::query!(
         r#"
         with due as (
-            (select step.id from step join run on run.id = step.run
-              where step.state = 'ready' and step.hinted_at < step.due_at and step.due_at <= $1
-                and run.paused_at is null
-              order by step.due_at limit $3 for update of step skip locked)
-            union all
-            (select step.id from step join run on run.id = step.run
-              where step.state = 'ready' and step.due_at <= $2 and step.hinted_at <= $2
-                and run.paused_at is null
-              order by step.due_at limit $3 for update of step skip locked)
+            select step.id from step join run on run.id = step.run
+             where step.state = 'ready' and step.hinted_at < step.due_at and step.due_at <= $1
+               and run.paused_at is null
+             order by step.due_at limit $3 for update of step skip locked
+        ), unheard as (
+            select step.id from step join run on run.id = step.run
+             where step.state = 'ready' and step.due_at <= $2 and step.hinted_at <= $2
+               and run.paused_at is null
+             order by step.due_at limit $3 for update of step skip locked
         )
-        update step set hinted_at = greatest($1, due_at) from due where step.id = due.id
+        update step
+           set hinted_at = greatest($1, due_at)
+         where id in (select id from due union select id from unheard)
         returning step.id as "id: StepId", step.kind as "kind: Kind"
         "#,
         now,

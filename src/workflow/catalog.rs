@@ -4,10 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use bytes::Bytes;
 use include_dir::{Dir, include_dir};
-
-use super::Files;
 
 use super::Files;
 
@@ -29,13 +26,13 @@ pub fn embedded() -> Vec<Folder> {
     EMBEDDED.dirs().map(|dir| folder(dir, dir.path())).collect()
 }
 
-fn folder(dir: &Dir<'_>, base: &Path) -> Folder {
+fn folder(dir: &'static Dir<'static>, base: &Path) -> Folder {
     let mut all = Vec::new();
     gather(dir, base, &mut all);
     split(base, all)
 }
 
-fn gather(dir: &Dir<'_>, base: &Path, all: &mut Vec<(String, Bytes)>) {
+fn gather(dir: &'static Dir<'static>, base: &Path, all: &mut Vec<(String, Bytes)>) {
     for file in dir.files() {
         let path = file.path().strip_prefix(base).unwrap_or(file.path());
         all.push((slashed(path), Bytes::from_static(file.contents())));

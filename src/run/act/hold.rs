@@ -105,9 +105,9 @@ async fn stop(
     sqlx::query!(
         r#"
         update run
-           set cancelled_at = $2, paused_at = null,
+           set cancelled_at = $2::timestamptz, paused_at = null,
                state = case when $3 then 'cancelled' else state end,
-               ended_at = case when $3 then $2 end
+               ended_at = case when $3 then $2::timestamptz end
          where id = $1 and ended_at is null
         "#,
         run as RunId,

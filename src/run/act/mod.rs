@@ -11,7 +11,7 @@ mod settle;
 use anyhow::Context;
 use sqlx::PgConnection;
 
-use super::{RunState, StepState};
+use super::RunState;
 use crate::id::{RunId, TransmissionId};
 
 pub use hold::{cancel, pause, release, resume};
