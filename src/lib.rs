@@ -1,10 +1,12 @@
 //! Postbook sends documents on a schedule and keeps the book of what was sent, when, to whom, and with what proof.
 
+pub mod account;
 pub mod audit;
 pub mod catalog;
 pub mod channel;
 pub mod clock;
 pub mod contact;
 pub mod document;
+pub mod http;
 pub mod id;
 pub mod reason;
