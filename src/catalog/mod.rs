@@ -14,6 +14,7 @@ mod read;
 mod recipient;
 mod save;
 pub mod suppression;
+pub mod workflow;
 pub mod validate;
 mod validate_document;
 mod written;
