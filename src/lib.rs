@@ -1,5 +1,6 @@
 //! Postbook sends documents on a schedule and keeps the book of what was sent, when, to whom, and with what proof.
 
+pub mod account;
 pub mod audit;
 pub mod catalog;
 pub mod channel;
@@ -7,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod contact;
 pub mod document;
+pub mod http;
 pub mod id;
 pub mod monitor;
 pub mod queue;

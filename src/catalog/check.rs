@@ -33,6 +33,11 @@ pub fn line(text: &str) -> Option<String> {
     text.trim().is_empty().then(|| "is empty; write a line of text".to_owned())
 }
 
+/// What to write instead of a channel that is none.
+pub fn unknown_channel() -> String {
+    format!("is no channel; write one of {}", CHANNELS.join(", "))
+}
+
 /// Whether `contact` can be an address on `channel`.
 pub fn contact(channel: &str, contact: &str) -> Option<String> {
     if let Some(fault) = line(contact) {
