@@ -5,6 +5,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod contact;
+pub mod db;
 pub mod document;
 pub mod id;
 pub mod reason;
