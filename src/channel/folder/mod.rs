@@ -112,8 +112,7 @@ fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
         Err(error) => {
             let (refused, reason) = trouble(root, &error);
             let transcript = reason.text.clone();
-            let outcome =
-                if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
+            let outcome = if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
             Report { outcome, transcript }
         }
     }

@@ -6,6 +6,7 @@
     hang...            no answer to RCPT
     mute...            the message is read and kept, but never answered
     cut...             the message is read and kept, then the connection is reset: did it arrive?
+    leave...           taken, then the connection is closed without a word
     midway...          the connection is reset while the message is on its way
 
 Anything else is taken. A message that was read becomes DIR/NUMBER.eml with a line in DIR/log.jsonl, both on disk before
@@ -117,6 +118,8 @@ async def serve(reader, writer):
                 await reader.read()
                 break
             say(f"250 2.0.0 Ok: kept as {number}")
+            if wants("leave"):
+                break
         elif verb in ("RSET", "NOOP"):
             say("250 2.0.0 Ok")
         elif verb == "QUIT":

@@ -14,7 +14,11 @@ fn parcel() -> Parcel {
         created_at: DateTime::from_timestamp(1_775_023_200, 0).unwrap(),
         recipient: "Ann Baker".to_owned(),
         contact: "ann@example.org".to_owned(),
-        message: channel::Message { subject: "Open orders".to_owned(), text: "Good morning,\n.\nyours".to_owned(), html: None },
+        message: channel::Message {
+            subject: "Open orders".to_owned(),
+            text: "Good morning,\n.\nyours".to_owned(),
+            html: None,
+        },
         files: Vec::new(),
     }
 }
@@ -63,7 +67,11 @@ fn every_attempt_sends_the_same_bytes() {
 fn a_message_carries_both_texts_and_all_files() {
     let mut parcel = parcel();
     parcel.message.html = Some("<p>Grüße</p>".to_owned());
-    parcel.files = vec![file("Größe 日本 🎉.pdf", b"%PDF \r\n \n \r \0 \xff"), file("a\"b;c.pdf", b""), file(&"n".repeat(200), b"x")];
+    parcel.files = vec![
+        file("Größe 日本 🎉.pdf", b"%PDF \r\n \n \r \0 \xff"),
+        file("a\"b;c.pdf", b""),
+        file(&"n".repeat(200), b"x"),
+    ];
     let bytes = built(&parcel);
     let message = parsed(&bytes);
 
