@@ -83,7 +83,11 @@ impl Connection {
     }
 
     /// Signs in. Of what is said meanwhile only the last answer is kept.
-    pub(super) async fn login(&mut self, credentials: &Credentials, transcript: &mut Transcript) -> Result<(), Trouble> {
+    pub(super) async fn login(
+        &mut self,
+        credentials: &Credentials,
+        transcript: &mut Transcript,
+    ) -> Result<(), Trouble> {
         if self.line.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
             return Err(Trouble::Lacks("AUTH PLAIN or AUTH LOGIN"));
         }

@@ -134,9 +134,7 @@ fn security(url: &Url, host: &str, ca: Option<&Path>) -> Result<Security, Accoun
     for (name, value) in url.query_pairs() {
         let known = name == "tls" && matches!(&*value, "tls" | "starttls" | "none");
         if !known || url.scheme() == "smtps" && value != "tls" {
-            let (name, value) = (name.into_owned(), value.into_owned());
-            let remedy = "write smtp://...?tls=starttls, tls=tls or tls=none";
-            return Err(AccountFault::Parameter { name, value, remedy });
+            return Err(AccountFault::Parameter("write smtp://...?tls=starttls, tls=tls or tls=none"));
         }
         wanted = value.into_owned();
     }

@@ -97,10 +97,7 @@ fn wants_mails(url: &Url) -> Result<bool, AccountFault> {
         mails = match (&*name, &*value) {
             ("format", "eml") => true,
             ("format", "files") => false,
-            _ => {
-                let (name, value) = (name.into_owned(), value.into_owned());
-                return Err(AccountFault::Parameter { name, value, remedy: "write format=files or format=eml" });
-            }
+            _ => return Err(AccountFault::Parameter("write format=files or format=eml")),
         };
     }
     Ok(mails)
@@ -115,8 +112,7 @@ fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
         Err(error) => {
             let (refused, reason) = trouble(root, &error);
             let transcript = reason.text.clone();
-            let outcome =
-                if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
+            let outcome = if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
             Report { outcome, transcript }
         }
     }
