@@ -7,6 +7,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod contact;
+pub mod db;
 pub mod document;
 pub mod http;
 pub mod id;

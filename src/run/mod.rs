@@ -9,6 +9,7 @@ pub mod book;
 mod claim;
 mod engine;
 mod expand;
+pub mod files;
 mod frozen;
 pub mod log;
 mod notify;
