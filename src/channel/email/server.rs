@@ -1,6 +1,6 @@
 //! Where a mail server is and how it wants to be met: TLS, credentials, patience.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, time::Duration};
 
 use lettre::transport::smtp::{
     authentication::Credentials,
@@ -36,7 +36,6 @@ pub(super) struct Server {
     pub greylist: Duration,
 }
 
-#[derive(Debug)]
 enum Security {
     /// Plain text, for servers on the same machine or network.
     None,
@@ -112,6 +111,16 @@ impl Server {
     }
 }
 
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Starttls(_) => "starttls",
+            Self::Tls(_) => "tls",
+        })
+    }
+}
+
 fn host(url: &Url) -> Option<String> {
     match url.host()? {
         Host::Domain(name) => (!name.is_empty()).then(|| name.to_owned()),
@@ -141,7 +150,7 @@ fn security(url: &Url, host: &str, ca: Option<&Path>) -> Result<Security, Accoun
 fn trust(host: &str, ca: Option<&Path>) -> Result<TlsParameters, AccountFault> {
     let mut tls = TlsParameters::builder(host.to_owned());
     if let Some(path) = ca {
-        let fault = |error: &dyn std::fmt::Display| AccountFault::Certificate(format!("{}: {error}", path.display()));
+        let fault = |error: &dyn fmt::Display| AccountFault::Certificate(format!("{}: {error}", path.display()));
         let pem = fs::read(path).map_err(|error| fault(&error))?;
         tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| fault(&error))?);
     }

@@ -7,7 +7,10 @@
 mod name;
 mod place;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use lettre::message::Mailbox as Sender;
@@ -103,7 +106,7 @@ fn wants_mails(url: &Url) -> Result<bool, AccountFault> {
     Ok(mails)
 }
 
-fn report(root: &std::path::Path, placed: io::Result<Vec<String>>) -> Report {
+fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
     match placed {
         Ok(lines) => {
             let proof = Proof { by: root.display().to_string(), text: lines.join(", ") };
@@ -120,7 +123,7 @@ fn report(root: &std::path::Path, placed: io::Result<Vec<String>>) -> Report {
 }
 
 /// What the disk's words mean, and whether it is in vain to try again.
-fn trouble(root: &std::path::Path, error: &io::Error) -> (bool, Reason) {
+fn trouble(root: &Path, error: &io::Error) -> (bool, Reason) {
     let (refused, scope, code) = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (true, Scope::Account, "folder-denied"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (false, Scope::Account, "folder-full"),
