@@ -13,7 +13,6 @@ use super::{
         idempotency::{IdempotencyHeader, IdempotencyKey},
     },
     run_files::zipped,
-    runs::visible,
 };
 use crate::{
     account::Caller,
