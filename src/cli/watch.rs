@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long nothing may happen before the watcher is told why that may be.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Waits for the end of `run`, and gives it as it ended.
+/// Waits for the end of `run` and of its notices, and gives it as it ended.
 pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
     let bar = bar();
     let mut ticks = tokio::time::interval(LOOK);
@@ -33,15 +33,17 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
         for entry in book::log(db, run, line).await? {
             line = entry.number;
             moved = std::time::Instant::now();
-            bar.println(format!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
+            bar.suspend(|| println!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
         }
         show(&bar, &seen);
-        if seen.ended_at.is_some() {
+        if seen.ended_at.is_some() && book::is_quiet(db, run).await? {
             bar.finish_and_clear();
             return Ok(seen);
         }
         if seen.state == RunState::Held || moved.elapsed() > PATIENCE {
-            bar.println("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
+            bar.suspend(|| {
+                println!("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
+            });
             moved = std::time::Instant::now();
             if seen.state == RunState::Held {
                 bar.finish_and_clear();

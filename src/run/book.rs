@@ -135,6 +135,20 @@ pub async fn run(db: &PgPool, run: RunId, run_as: Option<&str>) -> Result<Option
     Ok(runs(db, &asked, Piece { after: None, limit: 1 }).await?.pop())
 }
 
+/// Whether nothing of a run is left to be done, its notices included.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_quiet(db: &PgPool, run: RunId) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select not exists (select from step where run = $1 and state in ('ready', 'running')) as "quiet!""#,
+        run as RunId,
+    )
+    .fetch_one(db)
+    .await
+    .with_context(|| format!("looking whether run {run} is quiet"))
+}
+
 /// The latest run of a batch that sent anything.
 ///
 /// # Errors

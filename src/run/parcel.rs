@@ -48,7 +48,7 @@ pub(super) async fn load<'a>(engine: &'a Engine, run: RunId, transmission: Trans
         },
     };
     let parcel = Parcel {
-        key: format!("{run}.{transmission}"),
+        key: format!("{run}-{transmission}-{:x}", row.created_at.timestamp_micros()),
         attempt: row.attempts + 1,
         recipient: row.recipient_name,
         contact: row.contact,
