@@ -5,6 +5,7 @@
 
 pub mod account;
 mod check;
+mod config;
 mod discard;
 mod email;
 mod folder;
@@ -69,6 +70,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The word for it in the book.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Delivered(_) => "delivered",
+            Self::Deferred { .. } => "deferred",
+            Self::Refused(_) => "refused",
+            Self::Uncertain(_) => "uncertain",
+        }
+    }
+
     /// Why it did not arrive for certain, unless it did.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
