@@ -5,6 +5,7 @@
 
 pub mod account;
 mod check;
+mod config;
 mod discard;
 mod email;
 mod folder;
@@ -69,16 +70,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Why it did not arrive for certain, unless it did.
-    pub fn reason(&self) -> Option<&Reason> {
-        match self {
-            Self::Accepted(_) | Self::Delivered(_) => None,
-            Self::Deferred { reason, .. } | Self::Refused(reason) | Self::Uncertain(reason) => Some(reason),
-        }
-    }
-}
-
-impl Outcome {
     /// The word for it in the book.
     pub fn name(&self) -> &'static str {
         match self {
@@ -87,6 +78,14 @@ impl Outcome {
             Self::Deferred { .. } => "deferred",
             Self::Refused(_) => "refused",
             Self::Uncertain(_) => "uncertain",
+        }
+    }
+
+    /// Why it did not arrive for certain, unless it did.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Accepted(_) | Self::Delivered(_) => None,
+            Self::Deferred { reason, .. } | Self::Refused(reason) | Self::Uncertain(reason) => Some(reason),
         }
     }
 }

@@ -4,11 +4,10 @@
 //! start and by `postbook check`; used by the step that transmits.
 
 mod channels;
-mod config;
 mod pattern;
 
+pub use super::config::{AccountConfig, AccountError, AccountFault};
 pub use channels::Channels;
-pub use config::{AccountConfig, AccountError, AccountFault};
 
 use url::Url;
 
@@ -106,7 +105,7 @@ impl Account {
 }
 
 fn open_driver(config: &AccountConfig) -> Result<(&'static str, Driver), AccountFault> {
-    let url = Url::parse(&config.url)?;
+    let url = Url::parse(&config.url).map_err(AccountFault::Url)?;
     if !matches!(url.scheme(), "folder" | "discard") && !config.refuse.is_empty() {
         return Err(AccountFault::Rehearsal);
     }

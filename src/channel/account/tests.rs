@@ -29,7 +29,8 @@ fn refusal(config: &AccountConfig) -> String {
 
 #[test]
 fn an_account_that_cannot_work_says_what_to_write() {
-    let cases: [(&str, fn(&mut AccountConfig), &str); 16] = [
+    type Change = fn(&mut AccountConfig);
+    let cases: [(&str, Change, &str); 16] = [
         (
             "nonsense",
             |_| (),

@@ -35,7 +35,7 @@ use crate::{
 
 use super::{
     Outcome, Parcel, Proof, Report,
-    account::{AccountConfig, AccountFault},
+    config::{AccountConfig, AccountFault},
 };
 
 use self::{
@@ -181,7 +181,7 @@ impl Email {
 pub(super) fn sender(config: &AccountConfig) -> Result<Sender, AccountFault> {
     let text = config.from.as_deref().ok_or(AccountFault::NoSender)?;
     let sender: Sender = text.parse().map_err(|_| AccountFault::Sender)?;
-    let mailbox = Mailbox::parse(sender.email.as_ref())?;
+    let mailbox = Mailbox::parse(sender.email.as_ref()).map_err(AccountFault::SenderMailbox)?;
     if sender.name.as_deref().is_some_and(|name| name.contains(char::is_control)) {
         return Err(AccountFault::Sender);
     }

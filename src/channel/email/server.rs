@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::channel::{
     Outcome,
-    account::{AccountConfig, AccountFault},
+    config::{AccountConfig, AccountFault},
 };
 
 use super::{

@@ -23,7 +23,7 @@ use crate::{
 
 use super::{
     Outcome, Parcel, Proof, Report,
-    account::{AccountConfig, AccountFault},
+    config::{AccountConfig, AccountFault},
     email::{message, sender},
     token,
 };

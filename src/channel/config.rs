@@ -100,7 +100,6 @@ impl fmt::Debug for AccountConfig {
 #[error("account `{account}`: {fault}")]
 pub struct AccountError {
     pub account: String,
-    #[source]
     pub fault: AccountFault,
 }
 
@@ -108,7 +107,7 @@ pub struct AccountError {
 #[derive(Debug, thiserror::Error)]
 pub enum AccountFault {
     #[error("`url` is none ({0}); write one such as smtp://user:password@mail.example.org:587")]
-    Url(#[from] url::ParseError),
+    Url(url::ParseError),
     #[error("there is no driver `{scheme}`; the known ones are {known}")]
     UnknownDriver { scheme: String, known: String },
     #[error("`url` names no host; write one such as smtp://mail.example.org:587")]
@@ -125,7 +124,7 @@ pub enum AccountFault {
     #[error("`from` cannot be read; write it as reports@example.org or Reports <reports@example.org>")]
     Sender,
     #[error("`from`: {0}")]
-    SenderMailbox(#[from] MailboxError),
+    SenderMailbox(MailboxError),
     #[error("`channel` cannot be `{channel}`; {remedy}")]
     Channel { channel: String, remedy: &'static str },
     #[error("`ca` cannot be used: {0}")]
