@@ -7,9 +7,9 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::Write,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    os::unix::{fs::DirBuilderExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The longest path of a socket: 108 bytes on Linux, 104 on macOS, with the zero at the end.
 const SOCKET_PATH: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
-const SOCKET_NAME: &str = "/.s.PGSQL.5432";
+const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
 /// macOS has no C.UTF-8; there, sorting by bytes comes from C, and texts are UTF-8 all the same.
 const LOCALE: &str = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
@@ -46,6 +46,8 @@ pub struct Private {
     binaries: Binaries,
     guise: Guise,
     address: Address,
+    /// The server, unless it was taken over.
+    child: Option<Child>,
     stopped: bool,
     /// Held until the server has stopped.
     _lock: File,
@@ -65,9 +67,9 @@ impl Private {
         let binaries = Binaries::find(binaries, &data)?;
         let guise = Guise::choose()?;
         let place = Place { folder, data, binaries, guise };
-        let address = place.ready()?;
+        let (address, child) = place.ready()?;
         let Place { data, binaries, guise, .. } = place;
-        Ok(Self { data, binaries, guise, address, stopped: false, _lock: lock })
+        Ok(Self { data, binaries, guise, address, child, stopped: false, _lock: lock })
     }
 
     /// How to connect, once there is a database to connect to.
@@ -100,12 +102,20 @@ impl Private {
         if std::mem::replace(&mut self.stopped, true) {
             return Ok(());
         }
-        let mut command = pg_ctl(self.guise, &self.binaries, &self.data);
-        let status = command.args(["stop", "-m", "fast"]).status().context("running pg_ctl")?;
-        discard_socket(&self.data, &self.address.socket);
-        if !status.success() && postmaster::look(&self.data)? != State::Gone {
-            bail!("the Postgres in {} does not stop", self.data.display());
+        if let Some(child) = &mut self.child
+            && child.try_wait().context("looking after the private Postgres")?.is_some()
+        {
+            return Ok(());
         }
+        let mut stop = self.guise.command(&self.binaries.program("pg_ctl"));
+        stop.arg("-D").arg(&self.data).args(["stop", "-m", "fast", "-w", "-s"]).stdin(Stdio::null());
+        let output = stop.output().context("running pg_ctl")?;
+        if !output.status.success() && postmaster::look(&self.data)? != State::Gone {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            bail!("the Postgres in {} does not stop: {said}", self.data.display());
+        }
+        discard_socket(&self.data, &self.address.socket);
+        self.child.as_mut().map(Child::wait).transpose().context("looking after the private Postgres")?;
         Ok(())
     }
 }
@@ -147,8 +157,8 @@ struct Place {
 }
 
 impl Place {
-    /// Brings the server to where it answers.
-    fn ready(&self) -> Result<Address> {
+    /// Brings the server to where it answers. Without a process when it was running already.
+    fn ready(&self) -> Result<(Address, Option<Child>)> {
         if !self.data.exists() {
             self.create()?;
         }
@@ -156,12 +166,16 @@ impl Place {
         let begun = Instant::now();
         while begun.elapsed() < READY {
             match postmaster::look(&self.data)? {
-                State::Ready(address) => return Ok(address),
+                State::Ready(address) => return Ok((address, None)),
                 State::Busy => thread::sleep(LOOK),
-                State::Gone => self.launch()?,
                 State::Stale(address) => {
                     postmaster::forget(&self.data)?;
                     address.iter().for_each(|address| discard_socket(&self.data, &address.socket));
+                }
+                State::Gone => {
+                    if let Some((address, child)) = self.launch()? {
+                        return Ok((address, Some(child)));
+                    }
                 }
             }
         }
@@ -188,31 +202,37 @@ impl Place {
         fs::rename(&new, &self.data).context("putting the new data in place")
     }
 
-    /// Starts the server. Backends of one that was killed hold its memory for a moment; then the start is repeated by
-    /// the caller.
-    fn launch(&self) -> Result<()> {
+    /// Starts the server and waits for it. `None` when it has to be tried again: the backends of a server that was
+    /// killed hold its memory for a moment.
+    fn launch(&self) -> Result<Option<(Address, Child)>> {
         self.settings()?;
-        let log = self.log();
-        let before = fs::metadata(&log).map_or(0, |log| log.len());
-        File::options().create(true).append(true).open(&log).context("opening the log of Postgres")?;
-        self.guise.own(&log)?;
-        let mut command = pg_ctl(self.guise, &self.binaries, &self.data);
-        command.args(["start", "-t", &READY.as_secs().to_string(), "-l"]).arg(&log);
-        if command.status().context("running pg_ctl")?.success() {
-            return Ok(());
+        let path = self.log();
+        let log = File::options().create(true).append(true).open(&path).context("opening the log of Postgres")?;
+        let before = log.metadata().context("opening the log of Postgres")?.len();
+        // Not by pg_ctl, which starts it through a shell and stumbles over quotes. A group of its own, so that
+        // Ctrl-C reaches Postbook alone.
+        let mut server = self.guise.command(&self.binaries.program("postgres"));
+        server.arg("-D").arg(&self.data).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        let mut child = server.spawn().context("starting Postgres")?;
+        while child.try_wait().context("starting Postgres")?.is_none() {
+            if let State::Ready(address) = postmaster::look(&self.data)? {
+                return Ok(Some((address, child)));
+            }
+            thread::sleep(LOOK);
         }
-        let said = fs::read(&log).unwrap_or_default().split_off(usize::try_from(before)?);
+        let said = fs::read(&path).unwrap_or_default().split_off(usize::try_from(before)?);
         let said = String::from_utf8_lossy(&said);
         if !said.contains("pre-existing shared memory block") {
             bail!("the Postgres in {} does not start: {}", self.data.display(), said.trim());
         }
-        thread::sleep(LOOK);
-        Ok(())
+        Ok(None)
     }
 
     /// Writes the settings that are ours.
     fn settings(&self) -> Result<()> {
         let socket = socket_folder(&self.data)?;
+        // A killed server leaves it behind, with a process id that may be somebody else's by now.
+        let _ = fs::remove_file(socket.join(format!("{SOCKET_NAME}.lock")));
         self.guise.own(&socket)?;
         let socket = socket.to_str().context("the data folder's name is no UTF-8")?.replace('"', "\"\"");
         let path = self.data.join("postbook.conf");
@@ -231,17 +251,9 @@ impl Place {
     }
 }
 
-/// Its output goes nowhere: the server would keep a pipe open for ever.
-fn pg_ctl(guise: Guise, binaries: &Binaries, data: &Path) -> Command {
-    let mut command = guise.command(&binaries.program("pg_ctl"));
-    command.arg("-D").arg(data).args(["-w", "-s"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
 /// Where the socket goes: beside the data, or where the path to it is short enough.
 fn socket_folder(data: &Path) -> Result<PathBuf> {
-    if data.as_os_str().as_bytes().len() + SOCKET_NAME.len() <= SOCKET_PATH {
+    if data.join(SOCKET_NAME).as_os_str().len() <= SOCKET_PATH {
         return Ok(data.to_owned());
     }
     let short = std::env::temp_dir().join(format!("postbook-{:08x}", rand::random::<u32>()));
