@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Why something was not sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reason {
     pub scope: Scope,
     /// Short and stable, for programs: `smtp-550-5.1.1`, `http-500`, `no-contact`.
@@ -13,7 +13,7 @@ pub struct Reason {
 }
 
 /// How far a failure reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// This try; another may do better.

@@ -1,10 +1,36 @@
 //! What an administrator sets up: batches and documents, kept as revisions.
+//!
+//! What is written is read leniently ([`read`]), checked as a whole ([`validate`]), and saved in one transaction with
+//! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
+
+pub mod batch;
+pub mod check;
+pub mod document;
+mod draft;
+mod fault;
+pub mod input;
+mod known;
+mod read;
+mod recipient;
+mod save;
+pub mod suppression;
+pub mod workflow;
+pub mod validate;
+mod validate_document;
+mod written;
 
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
+pub use fault::{Fault, Faults};
+pub use known::{Known, known};
+pub use read::read;
+pub use save::{Expect, SaveError, Saved, Shelf, save};
+pub use validate_document::document as validate_document;
 
 use crate::{channel::Message, contact::Policy, id::DocumentRevisionId};
 

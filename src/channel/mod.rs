@@ -58,6 +58,19 @@ pub enum Outcome {
     Uncertain(Reason),
 }
 
+impl Outcome {
+    /// The word for it in the book.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Delivered(_) => "delivered",
+            Self::Deferred { .. } => "deferred",
+            Self::Refused(_) => "refused",
+            Self::Uncertain(_) => "uncertain",
+        }
+    }
+}
+
 /// An outcome with what was said on the wire, fit to be read by an administrator: no passwords, no bodies.
 #[derive(Debug, Clone)]
 pub struct Report {

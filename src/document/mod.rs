@@ -3,13 +3,78 @@
 //! A definition says what a document is; `render` turns it into bytes with the parameters of one run and, for a
 //! personal document, one recipient. What goes wrong is a [`Failure`], a value that is recorded, not an error.
 
-use std::{collections::BTreeMap, time::Duration};
+pub mod archive;
+mod date;
+pub mod name;
+pub mod param;
+pub mod pdf;
+mod remote;
+pub mod renderer;
+pub mod store;
+pub mod template;
+pub mod text;
 
+use std::collections::BTreeMap;
+
+use anyhow::Result;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::reason::Reason;
+pub use crate::workflow::Files;
+pub use store::Store;
+pub use text::{Expressions, TextError};
+
+pub use crate::source::Failure;
+use crate::{
+    reason::{Reason, Scope},
+    secret::Credential,
+    source::http,
+};
+use renderer::Renderer;
+
+/// What rendering needs.
+#[derive(Debug)]
+pub struct Toolbox {
+    pub renderer: Renderer,
+    pub http: http::Client,
+    pub store: Store,
+    pub expressions: Expressions,
+    /// The credentials that remote documents name.
+    pub secrets: BTreeMap<String, Credential>,
+}
+
+/// Turns `document` into bytes, with the files of its workflow and what `context` says. What the document or its
+/// server is to blame for is a [`Failure`]; an error is ours.
+pub async fn render(toolbox: &Toolbox, document: &Document, files: &Files, context: &Context) -> Result<Result<Rendered, Failure>> {
+    match &document.source {
+        Source::Stored { file, media_type, digest } => stored(toolbox, file, media_type, digest).await.map(Ok),
+        Source::Template { template } => {
+            let rendered = toolbox.renderer.render(template, files, context).await?;
+            Ok(rendered.map(|(bytes, pages)| Rendered {
+                file: name::file_name(&document.title, PDF),
+                media_type: PDF.to_owned(),
+                bytes,
+                pages: Some(pages),
+            }))
+        }
+        Source::Remote(source) => remote::render(toolbox, document, source, context).await,
+    }
+}
+
+const PDF: &str = "application/pdf";
+
+/// Stored bytes go out as they are, also when their pages cannot be counted.
+async fn stored(toolbox: &Toolbox, file: &str, media_type: &str, digest: &str) -> Result<Rendered> {
+    let bytes = toolbox.store.get(digest).await?;
+    let pages = if name::essence(media_type) == PDF { toolbox.renderer.count_pages(&bytes).await?.ok() } else { None };
+    Ok(Rendered { file: name::file_name(file, media_type), media_type: media_type.to_owned(), bytes, pages })
+}
+
+/// A failure that lies in the document, so that trying again does not help.
+fn broken(code: &str, text: String) -> Failure {
+    Failure { reason: Reason::new(Scope::Document, code, text), again: false, after: None }
+}
 
 /// A document of the catalogue, or one held by a batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +104,8 @@ pub enum Source {
     Remote(Remote),
 }
 
-/// A request to a report server. `url`, the values of `headers`, `query` and `form`, and `body` are expressions.
+/// A request to a report server. `url`, the values of `headers` and `query`, `body` and `file`
+/// are expressions; what stands in the URL is percent-encoded unless it is marked `| safe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remote {
     pub url: String,
@@ -56,7 +122,7 @@ pub struct Remote {
     pub secret: Option<String>,
     /// What the answer has to be; anything else is a failure.
     pub media_type: String,
-    /// The name of the file in the book, an expression; the document's name with a fitting extension when absent.
+    /// The name of the file in the book, an expression; the document's title when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// How long the server may take, in seconds.
@@ -80,7 +146,7 @@ fn remote_limit() -> u64 {
 }
 
 /// A declared parameter of a document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Param {
     #[serde(rename = "type")]
     pub kind: ParamKind,
@@ -95,7 +161,7 @@ pub struct Param {
 }
 
 /// The type of a parameter's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamKind {
     Text,
@@ -129,13 +195,4 @@ pub struct Rendered {
     pub bytes: Bytes,
     /// Pages, where the format has them.
     pub pages: Option<i32>,
-}
-
-/// Why a document could not be rendered, and whether trying again may help.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    pub reason: Reason,
-    pub again: bool,
-    /// The least time to wait, when the far side named one.
-    pub after: Option<Duration>,
 }

@@ -1,0 +1,142 @@
+//! Checks of single values, shared by batches, documents and users. Each gives `None` or what is wrong.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::Value;
+
+use super::Faults;
+use crate::document::{Param, ParamKind};
+
+/// The channels a recipient can have a contact for.
+pub const CHANNELS: [&str; 9] = ["email", "fax", "sms", "sftp", "ftp", "s3", "webdav", "folder", "pickup"];
+
+/// Longer names do not fit where they are shown.
+const LONGEST_NAME: usize = 64;
+
+/// Whether `name` can be a key in paths and commands.
+pub fn slug(name: &str) -> Option<String> {
+    let fits = (1..=LONGEST_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    (!fits).then(|| {
+        format!("write small letters, digits and hyphens, at most {LONGEST_NAME}, such as `morning-checklists`")
+    })
+}
+
+/// Whether `text` is one line that says something.
+pub fn line(text: &str) -> Option<String> {
+    if text.chars().any(char::is_control) {
+        return Some("contains a line break or another control character; write it as one line".to_owned());
+    }
+    text.trim().is_empty().then(|| "is empty; write a line of text".to_owned())
+}
+
+/// What to write instead of a channel that is none.
+pub fn unknown_channel() -> String {
+    format!("is no channel; write one of {}", CHANNELS.join(", "))
+}
+
+/// Whether `contact` can be an address on `channel`.
+pub fn contact(channel: &str, contact: &str) -> Option<String> {
+    if let Some(fault) = line(contact) {
+        return Some(fault);
+    }
+    if channel != "email" {
+        return None;
+    }
+    let fault = lettre::Address::from_str(contact).err()?;
+    Some(format!("`{contact}` is no mail address ({fault}); write it like `ann@example.org`"))
+}
+
+/// Whether `source` is a text template.
+pub fn template(source: &str) -> Option<String> {
+    let fault = minijinja::Environment::new().template_from_str(source).err()?;
+    Some(format!("the template cannot be read: {fault}"))
+}
+
+/// Tells in `faults` what of `given` the declared parameters do not allow.
+pub fn params(declared: &BTreeMap<String, Param>, given: &BTreeMap<String, Value>, at: &str, faults: &mut Faults) {
+    for (name, value) in given {
+        let at = format!("{at}/{name}");
+        match declared.get(name) {
+            None => {
+                let known: Vec<_> = declared.keys().map(String::as_str).collect();
+                faults.add(at, format!("the document has no such parameter; it has: {}", or_none(&known)));
+            }
+            Some(param) => {
+                if let Some(fault) = param_value(param, value) {
+                    faults.add(at, fault);
+                }
+            }
+        }
+    }
+}
+
+fn param_value(param: &Param, value: &Value) -> Option<String> {
+    if let Value::String(text) = value
+        && text.contains("{{")
+    {
+        return template(text);
+    }
+    let (fits, wanted) = match param.kind {
+        ParamKind::Text => (value.is_string(), "a text"),
+        ParamKind::Integer => (value.is_i64(), "a whole number, such as `7`"),
+        ParamKind::Number => (value.is_number(), "a number, such as `7.5`"),
+        ParamKind::Boolean => (value.is_boolean(), "`true` or `false`"),
+        ParamKind::Date => (is_date(value), "a date, such as `2026-04-01`"),
+    };
+    if !fits {
+        return Some(format!("is {value}; write {wanted}"));
+    }
+    if !param.choices.is_empty() && !param.choices.contains(value) {
+        let choices: Vec<_> = param.choices.iter().map(Value::to_string).collect();
+        return Some(format!("is {value}; write one of {}", choices.join(", ")));
+    }
+    None
+}
+
+fn is_date(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| chrono::NaiveDate::from_str(text).is_ok())
+}
+
+/// The names, or the word for none of them.
+pub fn or_none(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The bytes that `content` writes in base64.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn base64(content: &str) -> Result<Vec<u8>, String> {
+    BASE64_STANDARD.decode(content).map_err(|fault| format!("is not base64 ({fault}); write the file's bytes in base64"))
+}
+
+/// Whether `bytes` can be what `media_type` says.
+pub fn bytes(media_type: &str, bytes: &[u8]) -> Option<String> {
+    if bytes.is_empty() {
+        return Some("is empty; give the file's bytes".to_owned());
+    }
+    let head = &bytes[..bytes.len().min(1024)];
+    let is_pdf = head.windows(5).any(|window| window == b"%PDF-");
+    (media_type == "application/pdf" && !is_pdf)
+        .then(|| "is not a PDF: it does not begin with `%PDF-`; give a PDF or another `media_type`".to_owned())
+}
+
+/// Whether `text` is a media type.
+pub fn media_type(text: &str) -> Option<String> {
+    let is_token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+    };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let fits = line(text).is_none() && essence.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
+    (!fits).then(|| format!("`{text}` is no media type; write one such as `application/pdf`"))
+}
+
+/// Whether `text` can be a file's name.
+pub fn file(text: &str) -> Option<String> {
+    let fits = line(text).is_none() && !text.contains(['/', '\\']) && text != "." && text != ".." && text.len() <= 200;
+    (!fits).then(|| "write a file name without folders, such as `checklist.pdf`".to_owned())
+}

@@ -1,0 +1,67 @@
+//! What a batch may refer to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use sqlx::PgPool;
+
+use super::input;
+use crate::document::Document;
+
+/// The things that are there, as far as one batch asks for them.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub workflows: BTreeSet<String>,
+    /// Users by name, and whether they are enabled.
+    pub users: BTreeMap<String, bool>,
+    pub documents: BTreeMap<String, Document>,
+    pub batches: BTreeSet<String>,
+    /// Channels by the names of their accounts.
+    pub accounts: BTreeMap<String, String>,
+}
+
+/// Looks up what `batch` names.
+pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String, String>) -> Result<Known> {
+    let named: Vec<String> = batch.documents.iter().flatten().filter_map(|entry| entry.document.clone()).collect();
+    Ok(Known {
+        workflows: workflows(db).await?,
+        users: user(db, batch.run_as.as_deref()).await?,
+        documents: documents(db, &named).await?,
+        batches: batches(db, &named).await?,
+        accounts: accounts.clone(),
+    })
+}
+
+async fn workflows(db: &PgPool) -> Result<BTreeSet<String>> {
+    let names = sqlx::query_scalar!("select name from workflow").fetch_all(db).await;
+    Ok(names.context("reading the names of workflows")?.into_iter().collect())
+}
+
+async fn user(db: &PgPool, name: Option<&str>) -> Result<BTreeMap<String, bool>> {
+    let user = sqlx::query!(r#"select name, enabled from "user" where name = $1"#, name).fetch_optional(db).await;
+    Ok(user.context("looking up a user")?.into_iter().map(|user| (user.name, user.enabled)).collect())
+}
+
+async fn documents(db: &PgPool, names: &[String]) -> Result<BTreeMap<String, Document>> {
+    let rows = sqlx::query!(
+        r#"
+        select document.name, document_revision.definition
+          from document
+          join document_revision on document_revision.id = document.current
+         where document.name = any($1) and document.deleted_at is null
+        "#,
+        names,
+    )
+    .fetch_all(db)
+    .await
+    .context("looking up documents")?;
+    let read = |definition| serde_json::from_value(definition).context("reading a document's definition");
+    rows.into_iter().map(|row| Ok((row.name, read(row.definition)?))).collect()
+}
+
+async fn batches(db: &PgPool, names: &[String]) -> Result<BTreeSet<String>> {
+    let names = sqlx::query_scalar!("select name from batch where name = any($1) and deleted_at is null", names)
+        .fetch_all(db)
+        .await;
+    Ok(names.context("looking up batches")?.into_iter().collect())
+}

@@ -1,0 +1,244 @@
+//! From what was written to what can be saved, or to everything that is wrong with it.
+
+use chrono_tz::Tz;
+use serde_json::{Map, Value};
+
+use super::{
+    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule,
+    check, input, validate_document::held,
+};
+use crate::{channel::Message, contact::{Contacts, Policy}};
+
+/// Checks a batch against what is there.
+///
+/// # Errors
+/// All that is wrong, with what is in `faults` already.
+pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
+    let name = named(input.name, &mut faults);
+    let title = titled(input.title, &name, &mut faults);
+    let schedule = schedules(input.schedule, &mut faults);
+    let recipients = recipients(input.recipients, &mut faults);
+    let entries = entries(input.documents, known, &mut faults);
+    required_params(&entries, &recipients, known, &mut faults);
+    let batch = Batch {
+        workflow: workflow(input.workflow, known, &mut faults),
+        run_as: run_as(input.run_as, known, &mut faults),
+        zone: zone_of(input.zone, &schedule, &mut faults),
+        bundle: input.bundle.unwrap_or_default(),
+        documents: Vec::new(),
+        policy: policy(input.policy.unwrap_or_default(), &mut faults),
+        message: message(input.message, &mut faults),
+        accounts: input.accounts,
+        schedule,
+        name,
+        title,
+    };
+    accounts(&batch, known, &mut faults);
+    faults.or(Draft { batch, entries, recipients, enabled: input.enabled.unwrap_or(true) })
+}
+
+/// A checked key, or an empty one that was told.
+pub(super) fn named(name: Option<String>, faults: &mut Faults) -> String {
+    let name = faults.need("name", name, "write a key such as `morning-checklists`").unwrap_or_default();
+    told("name", check::slug(&name), faults);
+    name
+}
+
+/// A checked title; the name when there is none.
+pub(super) fn titled(title: Option<String>, name: &str, faults: &mut Faults) -> String {
+    let Some(title) = title else { return name.to_owned() };
+    told("title", check::line(&title), faults);
+    title
+}
+
+/// Adds what a check found.
+pub(super) fn told(at: &str, fault: Option<String>, faults: &mut Faults) {
+    if let Some(text) = fault {
+        faults.add(at, text);
+    }
+}
+
+fn workflow(workflow: Option<String>, known: &Known, faults: &mut Faults) -> String {
+    let names: Vec<_> = known.workflows.iter().map(String::as_str).collect();
+    let names = check::or_none(&names);
+    let workflow = faults.need("workflow", workflow, &format!("write one of: {names}")).unwrap_or_default();
+    if !known.workflows.contains(&workflow) {
+        faults.add("workflow", format!("there is no workflow `{workflow}`; write one of: {names}"));
+    }
+    workflow
+}
+
+fn run_as(user: Option<String>, known: &Known, faults: &mut Faults) -> String {
+    let user = faults.need("run_as", user, "write the name of the user it runs as").unwrap_or_default();
+    match known.users.get(&user) {
+        Some(true) => {}
+        Some(false) => faults.add("run_as", format!("the user `{user}` is disabled; enable it or write another")),
+        None => faults.add("run_as", format!("there is no user `{user}`; add it, or write the name of one there is")),
+    }
+    user
+}
+
+fn entries(entries: Vec<Option<input::Entry>>, known: &Known, faults: &mut Faults) -> Vec<DraftEntry> {
+    if entries.is_empty() {
+        faults.add("documents", "is empty; name at least one document: `[{ \"document\": \"opening-checklist\" }]`");
+    }
+    let mut checked = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let at = format!("documents/{index}");
+        match entry {
+            None => faults.add(at, "write an object: `{ \"document\": \"opening-checklist\" }`"),
+            Some(written) => checked.extend(entry_of(written, &at, known, faults)),
+        }
+    }
+    checked
+}
+
+fn entry_of(entry: input::Entry, at: &str, known: &Known, faults: &mut Faults) -> Option<DraftEntry> {
+    let Some(name) = &entry.document else { return held(entry, at, faults) };
+    if entry.file.is_some() || entry.content.is_some() {
+        faults.add(at, "names a document and holds one; write either `document`, or `file` and `content`");
+    }
+    match known.documents.get(name) {
+        Some(document) => check::params(&document.params, &entry.params, &format!("{at}/params"), faults),
+        None if known.batches.contains(name) => faults.add(
+            format!("{at}/document"),
+            format!("`{name}` is a batch, and a batch cannot be sent by a batch; list its documents instead"),
+        ),
+        None => faults.add(
+            format!("{at}/document"),
+            format!("there is no document `{name}`; add it to the catalogue, or hold its file here"),
+        ),
+    }
+    Some(DraftEntry { source: DraftSource::Document(name.clone()), params: entry.params })
+}
+
+/// A required parameter is given by the batch, or by every recipient.
+fn required_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Known, faults: &mut Faults) {
+    for (index, entry) in entries.iter().enumerate() {
+        let DraftSource::Document(name) = &entry.source else { continue };
+        let Some(document) = known.documents.get(name) else { continue };
+        for (param, declared) in &document.params {
+            let by_recipients = document.personal && recipients.iter().all(|one| one.params.contains_key(param));
+            let given = entry.params.contains_key(param) || declared.default.is_some() || by_recipients;
+            if declared.required && !given {
+                faults.add(format!("documents/{index}/params/{param}"), format!("is missing; `{name}` needs it"));
+            }
+        }
+    }
+}
+
+fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) -> Vec<Recipient> {
+    if recipients.is_empty() {
+        faults.add("recipients", "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`");
+    }
+    let mut checked = Vec::with_capacity(recipients.len());
+    for (index, fields) in recipients.into_iter().enumerate() {
+        let at = format!("recipients/{index}");
+        match fields {
+            None => faults.add(at, "write an object: `{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }`"),
+            Some(fields) => checked.push(recipient(fields, &at, faults)),
+        }
+    }
+    checked
+}
+
+fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recipient {
+    let mut recipient = Recipient { name: String::new(), contacts: Contacts::new(), params: Default::default() };
+    for (key, value) in fields {
+        let at = format!("{at}/{key}");
+        match (key.as_str(), value) {
+            ("name", Value::String(name)) => recipient.name = name,
+            ("params", Value::Object(params)) => recipient.params = params.into_iter().collect(),
+            ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
+            (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
+                told(&at, check::contact(channel, &contact), faults);
+                recipient.contacts.insert(key, contact);
+            }
+            (known, _) if known == "name" || check::CHANNELS.contains(&known) => faults.add(at, "write a text"),
+            _ => faults.add(at, format!("is unknown; write `name`, `params` or one of {}", check::CHANNELS.join(", "))),
+        }
+    }
+    told(&format!("{at}/name"), check::line(&recipient.name), faults);
+    if recipient.contacts.is_empty() {
+        faults.add(at, "has no contact; write one, such as `\"email\": \"ann@example.org\"`");
+    }
+    recipient
+}
+
+fn policy(policy: input::Policy, faults: &mut Faults) -> Policy {
+    let mut order = Vec::with_capacity(policy.order.len());
+    for (index, channel) in policy.order.into_iter().enumerate() {
+        match channel {
+            Some(channel) if check::CHANNELS.contains(&channel.as_str()) && !order.contains(&channel) => {
+                order.push(channel);
+            }
+            _ => faults.add(
+                format!("policy/order/{index}"),
+                format!("write each channel once, out of {}", check::CHANNELS.join(", ")),
+            ),
+        }
+    }
+    Policy { send: policy.send.unwrap_or_default(), order }
+}
+
+/// What is written with the documents when the batch does not say.
+const SUBJECT: &str = "{{ document.title }}, {{ business_date }}";
+
+fn message(message: Option<input::Message>, faults: &mut Faults) -> Message {
+    let message = message.unwrap_or_default();
+    let subject = message.subject.unwrap_or_else(|| SUBJECT.to_owned());
+    told("message/subject", check::line(&subject).or_else(|| check::template(&subject)), faults);
+    let text = message.text.unwrap_or_default();
+    told("message/text", check::template(&text), faults);
+    told("message/html", message.html.as_deref().and_then(check::template), faults);
+    Message { subject, text, html: message.html }
+}
+
+fn schedules(schedules: Vec<Option<input::Schedule>>, faults: &mut Faults) -> Vec<Schedule> {
+    let mut checked = Vec::with_capacity(schedules.len());
+    for (index, schedule) in schedules.into_iter().enumerate() {
+        let at = format!("schedule/{index}");
+        let Some(schedule) = schedule else {
+            faults.add(at, "write an object: `{ \"rule\": \"daily at 06:00\", \"zone\": \"Europe/Amsterdam\" }`");
+            continue;
+        };
+        let rule = faults.need(&format!("{at}/rule"), schedule.rule, "write a rule such as `daily at 06:00`");
+        let rule = rule.unwrap_or_default();
+        told(&format!("{at}/rule"), check::line(&rule), faults);
+        let place = format!("{at}/zone");
+        let written = faults.need(&place, schedule.zone, "write a zone such as `Europe/Amsterdam`");
+        let zone = zone(&written.unwrap_or_default(), &place, faults);
+        told(&format!("{at}/missed"), schedule.missed.as_deref().and_then(check::line), faults);
+        checked.push(Schedule { rule, zone, missed: schedule.missed });
+    }
+    checked
+}
+
+fn zone_of(written: Option<String>, schedule: &[Schedule], faults: &mut Faults) -> Tz {
+    match written {
+        Some(written) => zone(&written, "zone", faults),
+        None => schedule.first().map_or(Tz::UTC, |schedule| schedule.zone),
+    }
+}
+
+fn zone(written: &str, at: &str, faults: &mut Faults) -> Tz {
+    written.parse().unwrap_or_else(|_| {
+        faults.add(at, format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));
+        Tz::UTC
+    })
+}
+
+fn accounts(batch: &Batch, known: &Known, faults: &mut Faults) {
+    for (channel, account) in &batch.accounts {
+        let fits: Vec<_> = known
+            .accounts
+            .iter()
+            .filter(|(_, serves)| *serves == channel)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !fits.contains(&account.as_str()) {
+            let fault = format!("`{account}` is no account for {channel}; there is: {}", check::or_none(&fits));
+            faults.add(format!("accounts/{channel}"), fault);
+        }
+    }
+}

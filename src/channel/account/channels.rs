@@ -1,0 +1,51 @@
+//! All accounts by name, and which of them serves a channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Account, AccountConfig, AccountError};
+
+/// Every configured account, ready for parcels.
+#[derive(Debug, Default)]
+pub struct Channels {
+    accounts: BTreeMap<String, Account>,
+}
+
+impl Channels {
+    /// Opens all accounts.
+    ///
+    /// # Errors
+    /// Every account that cannot be used, not only the first.
+    pub fn open(configs: &BTreeMap<String, AccountConfig>) -> Result<Self, Vec<AccountError>> {
+        let mut accounts = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (name, config) in configs {
+            match Account::open(name, config) {
+                Ok(account) => {
+                    accounts.insert(name.clone(), account);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(Self { accounts }) } else { Err(errors) }
+    }
+
+    /// The names of the channels that have an account.
+    pub fn channels(&self) -> BTreeSet<String> {
+        self.accounts().map(|account| account.channel().to_owned()).collect()
+    }
+
+    /// All accounts, by name.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// The account to use on `channel`: the `wanted` one, else the first by name.
+    ///
+    /// A wanted account that does not exist or serves another channel is not replaced by one that nobody asked for.
+    pub fn pick(&self, channel: &str, wanted: Option<&str>) -> Option<&Account> {
+        match wanted {
+            Some(name) => self.accounts.get(name).filter(|account| account.channel() == channel),
+            None => self.accounts().find(|account| account.channel() == channel),
+        }
+    }
+}

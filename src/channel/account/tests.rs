@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::DateTime;
+
+use crate::channel::{File, Message, Parcel};
+
+use super::*;
+
+fn parcel(contact: &str) -> Parcel {
+    Parcel {
+        key: "k1".to_owned(),
+        attempt: 1,
+        created_at: DateTime::UNIX_EPOCH,
+        recipient: "Ann Baker".to_owned(),
+        contact: contact.to_owned(),
+        message: Message::default(),
+        files: vec![File { name: "a.pdf".to_owned(), media_type: "application/pdf".to_owned(), bytes: Bytes::from_static(b"%PDF") }],
+    }
+}
+
+fn refusal(config: &AccountConfig) -> String {
+    Account::open("mail", config).map(|account| account.channel()).unwrap_err().to_string()
+}
+
+#[test]
+fn an_account_that_cannot_work_says_what_to_write() {
+    let with = |url: &str, change: fn(&mut AccountConfig)| {
+        let mut config = AccountConfig::new(url);
+        config.from = Some("reports@example.org".to_owned());
+        change(&mut config);
+        refusal(&config)
+    };
+    let refusals: Vec<String> = vec![
+        with("nonsense", |_| ()),
+        with("pigeon://loft", |_| ()),
+        with("smtp:", |_| ()),
+        with("smtp://host?tls=maybe", |_| ()),
+        with("smtp://host?tsl=none", |_| ()),
+        with("smtp://user:%ff@host", |_| ()),
+        with("smtp://host", |it| it.from = None),
+        with("smtp://host", |it| it.from = Some("reports".to_owned())),
+        with("smtp://host", |it| it.from = Some("Reports <reports@server>".to_owned())),
+        with("smtp://host", |it| it.channel = Some("fax".to_owned())),
+        with("smtp://host", |it| it.ca = Some("/nowhere/ca.pem".into())),
+        with("smtp://host", |it| it.at_once = 0),
+        with("smtp://host", |it| it.refuse = vec!["*".to_owned()]),
+        with("folder:", |_| ()),
+        with("folder:///srv?format=doc", |_| ()),
+        with("folder:///srv?format=eml", |_| ()),
+    ];
+    assert_eq!(refusals.join("\n"), include_str!("refusals.txt").trim_end());
+}
+
+#[test]
+fn a_password_never_shows() {
+    let mut config = AccountConfig::new("smtp://ann:hunter2@127.0.0.1:1");
+    config.from = Some("reports@example.org".to_owned());
+    let account = Account::open("mail", &config).unwrap();
+    assert!(!format!("{config:?} {account:?}").contains("hunter2"));
+
+    let wrong = AccountConfig::new("smtp://ann:hunter2@127.0.0.1:1?tls=hunter");
+    assert!(!format!("{:?}", Account::open("mail", &wrong).unwrap_err()).contains("hunter2"));
+}
+
+#[test]
+fn an_account_is_picked_by_channel_and_name() {
+    let mut stand_in = AccountConfig::new("discard:");
+    stand_in.channel = Some("email".to_owned());
+    let configs = BTreeMap::from([
+        ("a".to_owned(), AccountConfig::new("discard:")),
+        ("b".to_owned(), stand_in.clone()),
+        ("c".to_owned(), stand_in),
+    ]);
+    let channels = Channels::open(&configs).unwrap();
+    let picked = |channel, wanted| channels.pick(channel, wanted).map(Account::name);
+
+    assert_eq!(channels.channels().into_iter().collect::<Vec<_>>(), ["discard", "email"]);
+    assert_eq!(picked("email", None), Some("b"));
+    assert_eq!(picked("email", Some("c")), Some("c"));
+    assert_eq!(picked("email", Some("a")), None);
+    assert_eq!(picked("fax", None), None);
+}
+
+#[test]
+fn all_accounts_that_cannot_work_are_named_at_once() {
+    let configs = BTreeMap::from([
+        ("a".to_owned(), AccountConfig::new("pigeon://loft")),
+        ("b".to_owned(), AccountConfig::new("discard:")),
+        ("c".to_owned(), AccountConfig::new("smtp://host")),
+    ]);
+    let errors = Channels::open(&configs).unwrap_err();
+    assert_eq!(errors.iter().map(|it| it.account.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+}
+
+#[tokio::test]
+async fn a_rehearsal_refuses_the_contacts_it_is_told_to() {
+    let mut config = AccountConfig::new("discard:");
+    config.channel = Some("email".to_owned());
+    config.refuse = vec!["refused@*".to_owned()];
+    let account = Account::open("rehearsal", &config).unwrap();
+
+    assert!(matches!(account.transmit(&parcel("ann@example.org")).await.outcome, Outcome::Delivered(_)));
+    let refused = account.transmit(&parcel("refused@example.org")).await.outcome;
+    assert_eq!(refused.reason().map(|it| it.code.as_str()), Some("rehearsal-550-5.1.1"));
+}

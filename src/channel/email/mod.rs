@@ -1,0 +1,201 @@
+//! E-mail over SMTP.
+//!
+//! One transmission is one recipient, so that each gets the server's own words. What matters most is *when* a
+//! connection fails: before the final dot the server has nothing and trying again is safe; after it nobody knows, and
+//! the outcome is uncertain. Connections are kept open between messages.
+//!
+//! ```text
+//! connect ─▶ EHLO ─▶ STARTTLS ─▶ EHLO ─▶ AUTH ─▶ MAIL ─▶ RCPT ─▶ DATA ─▶ message ─▶ the dot ─▶ 250
+//!                                                ▲   deferred or refused          │ uncertain
+//!                                                └──────── next message ──────────┴───────────┘
+//! ```
+
+mod classify;
+mod connection;
+pub(super) mod message;
+mod pool;
+mod reply;
+mod server;
+mod transcript;
+
+use lettre::{
+    Address,
+    message::Mailbox as Sender,
+    transport::smtp::{
+        commands::{Data, Mail, Rcpt},
+        extension::MailParameter,
+    },
+};
+use url::Url;
+
+use crate::{
+    contact::mailbox::Mailbox,
+    reason::{Reason, Scope},
+};
+
+use super::{
+    Outcome, Parcel, Proof, Report,
+    account::{AccountConfig, AccountFault},
+};
+
+use self::{
+    classify::Stage,
+    connection::Connection,
+    pool::Pool,
+    reply::{Reply, Trouble},
+    server::Server,
+    transcript::Transcript,
+};
+
+/// A mail server with the sender it sends for.
+#[derive(Debug)]
+pub(super) struct Email {
+    from: Sender,
+    server: Server,
+    pool: Pool,
+}
+
+/// A message ready for the wire.
+struct Letter {
+    from: Address,
+    to: Mailbox,
+    bytes: Vec<u8>,
+}
+
+impl Email {
+    pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
+        if config.at_once == 0 {
+            return Err(AccountFault::NoConnections);
+        }
+        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.at_once) })
+    }
+
+    pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox) -> Report {
+        let mut transcript = Transcript::default();
+        let outcome = match message::build(&self.from, to, parcel) {
+            Ok(bytes) => {
+                let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes };
+                self.send(&letter, &mut transcript).await
+            }
+            Err(reason) => Outcome::Refused(reason),
+        };
+        Report { outcome, transcript: transcript.into_text() }
+    }
+
+    /// Connects, signs in and takes leave.
+    pub(super) async fn probe(&self) -> Result<String, Reason> {
+        let mut transcript = Transcript::default();
+        match self.server.connect(&mut transcript).await {
+            Ok(mut connection) => {
+                let seen = format!("{} answers{}", connection.host(), connection.describe());
+                connection.leave().await;
+                Ok(seen)
+            }
+            Err(Outcome::Deferred { reason, .. } | Outcome::Refused(reason) | Outcome::Uncertain(reason)) => Err(reason),
+            Err(Outcome::Accepted(proof) | Outcome::Delivered(proof)) => Ok(proof.text),
+        }
+    }
+
+    async fn send(&self, letter: &Letter, transcript: &mut Transcript) -> Outcome {
+        let _turn = self.pool.turn().await;
+        let mut connection = match self.begin(letter, transcript).await {
+            Ok(connection) => connection,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.deliver(&mut connection, letter, transcript).await.unwrap_or_else(|outcome| outcome);
+        if connection.is_ready_again(&outcome, transcript).await {
+            self.pool.keep(connection);
+        }
+        outcome
+    }
+
+    /// A connection on which the server has taken the sender.
+    ///
+    /// A kept connection may have been closed by the server meanwhile. That shows here, before anything was sent, so
+    /// that going on with another one repeats nothing.
+    async fn begin(&self, letter: &Letter, transcript: &mut Transcript) -> Result<Connection, Outcome> {
+        while let Some(mut connection) = self.pool.take() {
+            transcript.note(&format!("on an open connection to {}", connection.host()));
+            let mail = self.mail(&connection, letter)?;
+            match connection.command(mail, transcript).await {
+                Ok(_) => return Ok(connection),
+                Err(trouble) if trouble.closes() => transcript.note("it was closed meanwhile"),
+                Err(trouble) => return Err(self.outcome(&connection, Stage::Sender, trouble)),
+            }
+        }
+        let mut connection = self.server.connect(transcript).await?;
+        let mail = self.mail(&connection, letter)?;
+        match connection.command(mail, transcript).await {
+            Ok(_) => Ok(connection),
+            Err(trouble) => Err(self.outcome(&connection, Stage::Sender, trouble)),
+        }
+    }
+
+    /// The command that opens the transaction, if the server can take the letter at all.
+    fn mail(&self, connection: &Connection, letter: &Letter) -> Result<Mail, Outcome> {
+        let mut parameters = Vec::new();
+        if let Some(limit) = connection.size_limit() {
+            if limit > 0 && letter.bytes.len() > limit {
+                return Err(Outcome::Refused(too_big(letter.bytes.len(), limit, connection.host())));
+            }
+            parameters.push(MailParameter::Size(letter.bytes.len()));
+        }
+        if letter.to.needs_utf8() {
+            if !connection.takes_utf8() {
+                return Err(Outcome::Refused(no_utf8(connection.host())));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        Ok(Mail::new(Some(letter.from.clone()), parameters))
+    }
+
+    async fn deliver(
+        &self,
+        connection: &mut Connection,
+        letter: &Letter,
+        transcript: &mut Transcript,
+    ) -> Result<Outcome, Outcome> {
+        let recipient = Rcpt::new(letter.to.address().clone(), Vec::new());
+        if let Err(trouble) = connection.command(recipient, transcript).await {
+            return Err(self.outcome(connection, Stage::Recipient, trouble));
+        }
+        match connection.command(Data, transcript).await {
+            Ok(reply) if reply.code == 354 => {}
+            Ok(reply) => return Err(self.outcome(connection, Stage::Data, Trouble::Said(reply))),
+            Err(trouble) => return Err(self.outcome(connection, Stage::Data, trouble)),
+        }
+        match connection.message(&letter.bytes, transcript).await {
+            Ok(reply) => Ok(Outcome::Delivered(proof(connection, &reply))),
+            Err((stage, trouble)) => Err(self.outcome(connection, stage, trouble)),
+        }
+    }
+
+    fn outcome(&self, connection: &Connection, stage: Stage, trouble: Trouble) -> Outcome {
+        classify::outcome(connection.host(), stage, trouble, self.server.greylist)
+    }
+}
+
+/// The sender that an account writes its mails for.
+pub(super) fn sender(config: &AccountConfig) -> Result<Sender, AccountFault> {
+    let text = config.from.as_deref().ok_or(AccountFault::NoSender)?;
+    let sender: Sender = text.parse().map_err(|_| AccountFault::Sender)?;
+    let mailbox = Mailbox::parse(sender.email.as_ref())?;
+    if sender.name.as_deref().is_some_and(|name| name.contains(char::is_control)) {
+        return Err(AccountFault::Sender);
+    }
+    Ok(Sender::new(sender.name, mailbox.address().clone()))
+}
+
+fn proof(connection: &Connection, reply: &Reply) -> Proof {
+    Proof { by: connection.host().to_owned(), text: reply.to_string() }
+}
+
+fn too_big(size: usize, limit: usize, host: &str) -> Reason {
+    let text = format!("the message is {size} bytes long and {host} takes {limit} at most; send fewer or smaller files");
+    Reason::new(Scope::Document, "smtp-size", text)
+}
+
+fn no_utf8(host: &str) -> Reason {
+    let text = format!("the mailbox has letters beyond ASCII before the @, which {host} does not take (no SMTPUTF8)");
+    Reason::new(Scope::Contact, "smtp-utf8", text)
+}

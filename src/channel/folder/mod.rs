@@ -1,0 +1,135 @@
+//! A folder: plain files below it, or mails written as `.eml` instead of being sent.
+//!
+//! Doing it again is always safe: the same key gives the same names and bytes, and nothing that is there is ever
+//! overwritten. What can go wrong is the disk. As the channel `email`, a folder is an outbox for rehearsals and the
+//! demo.
+
+mod name;
+mod place;
+
+use std::{io, path::PathBuf};
+
+use bytes::Bytes;
+use lettre::message::Mailbox as Sender;
+use url::Url;
+
+use crate::{
+    contact::Contact,
+    reason::{Reason, Scope},
+};
+
+use super::{
+    Outcome, Parcel, Proof, Report,
+    account::{AccountConfig, AccountFault},
+    email::{message, sender},
+    token,
+};
+
+use self::place::{Item, Mark};
+
+/// The folder of one account.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    /// The sender of the mails, when mails are what is written.
+    mails_from: Option<Sender>,
+}
+
+impl Folder {
+    pub(super) fn open(url: &Url, config: &AccountConfig, channel: &str) -> Result<Self, AccountFault> {
+        let root = url.to_file_path().ok().filter(|it| it.is_absolute()).ok_or(AccountFault::NoFolder)?;
+        let mails = wants_mails(url)?;
+        if mails && channel != "email" {
+            let remedy = "`format=eml` writes mails, so write `channel = \"email\"`";
+            return Err(AccountFault::Channel { channel: channel.to_owned(), remedy });
+        }
+        let mails_from = if mails { Some(sender(config)?) } else { None };
+        Ok(Self { root, mails_from })
+    }
+
+    pub(super) async fn transmit(&self, parcel: &Parcel, contact: &Contact) -> Report {
+        let items = match self.items(parcel, contact) {
+            Ok(items) => items,
+            Err(reason) => return Report { outcome: Outcome::Refused(reason), transcript: String::new() },
+        };
+        let (root, below) = (self.root.clone(), self.below(contact));
+        let mark = Mark { token: token::of_key(&parcel.key), attempt: parcel.attempt };
+        let placed = tokio::task::spawn_blocking(move || place::all(&root, &below, &items, &mark)).await;
+        report(&self.root, placed.unwrap_or_else(|panic| Err(io::Error::other(panic))))
+    }
+
+    /// Writes a file and takes it away again.
+    pub(super) async fn probe(&self) -> Result<String, Reason> {
+        let root = self.root.clone();
+        let tried = tokio::task::spawn_blocking(move || place::probe(&root)).await;
+        match tried.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            Ok(()) => Ok(format!("{} can be written to", self.root.display())),
+            Err(error) => Err(trouble(&self.root, &error).1),
+        }
+    }
+
+    /// What is to be written.
+    fn items(&self, parcel: &Parcel, contact: &Contact) -> Result<Vec<Item>, Reason> {
+        let (Some(from), Contact::Mailbox(to)) = (&self.mails_from, contact) else {
+            let item = |file: &super::File| Item { name: file.name.clone(), bytes: file.bytes.clone() };
+            return Ok(parcel.files.iter().map(item).collect());
+        };
+        let bytes = Bytes::from(message::build(from, to, parcel)?);
+        Ok(vec![Item { name: name::of_mail(&to.to_string(), &token::of_key(&parcel.key)), bytes }])
+    }
+
+    /// Where below the root it is written.
+    fn below(&self, contact: &Contact) -> PathBuf {
+        match contact {
+            Contact::Path(path) => path.to_path(),
+            _ if self.mails_from.is_some() => PathBuf::new(),
+            Contact::Mailbox(_) | Contact::Label(_) => name::of_contact(&contact.to_string()).into(),
+        }
+    }
+}
+
+fn wants_mails(url: &Url) -> Result<bool, AccountFault> {
+    let mut mails = false;
+    for (name, value) in url.query_pairs() {
+        mails = match (&*name, &*value) {
+            ("format", "eml") => true,
+            ("format", "files") => false,
+            _ => {
+                let (name, value) = (name.into_owned(), value.into_owned());
+                return Err(AccountFault::Parameter { name, value, remedy: "write format=files or format=eml" });
+            }
+        };
+    }
+    Ok(mails)
+}
+
+fn report(root: &std::path::Path, placed: io::Result<Vec<String>>) -> Report {
+    match placed {
+        Ok(lines) => {
+            let proof = Proof { by: root.display().to_string(), text: lines.join(", ") };
+            Report { outcome: Outcome::Delivered(proof), transcript: lines.join("\n") }
+        }
+        Err(error) => {
+            let (refused, reason) = trouble(root, &error);
+            let transcript = reason.text.clone();
+            let outcome =
+                if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
+            Report { outcome, transcript }
+        }
+    }
+}
+
+/// What the disk's words mean, and whether it is in vain to try again.
+fn trouble(root: &std::path::Path, error: &io::Error) -> (bool, Reason) {
+    let (refused, scope, code) = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (true, Scope::Account, "folder-denied"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (false, Scope::Account, "folder-full"),
+        io::ErrorKind::NotFound => (false, Scope::Account, "folder-missing"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => (true, Scope::Contact, "folder-no-place"),
+        _ => (false, Scope::Attempt, "folder-fault"),
+    };
+    (refused, Reason::new(scope, code, format!("writing to {}: {error}", root.display())))
+}
+
+#[cfg(test)]
+mod tests;

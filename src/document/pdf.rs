@@ -1,0 +1,55 @@
+//! Whether bytes are a PDF, and how many pages it has.
+//!
+//! Reading a hostile PDF may crash or eat memory, so only the processes that render call this.
+
+use lopdf::Document;
+
+/// How much junk may stand before the header; readers of PDF accept as much.
+const HEAD: usize = 1024;
+
+/// Why bytes are not a PDF that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PdfError {
+    #[error("it is not a PDF: it begins with `{0}`")]
+    NotOne(String),
+    #[error("it is a PDF that is broken or cut off ({0} bytes): {1}")]
+    Broken(usize, String),
+    #[error("it is a PDF without pages")]
+    Empty,
+    #[error("it is a PDF that opens only with a password")]
+    Locked,
+}
+
+/// The number of pages of the PDF in `bytes`.
+pub fn pages(bytes: &[u8]) -> Result<i32, PdfError> {
+    if !looks_like_one(bytes) {
+        return Err(PdfError::NotOne(String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).escape_debug().collect()));
+    }
+    let broken = |text: String| PdfError::Broken(bytes.len(), text);
+    let document = Document::load_mem(bytes).map_err(|error| match error {
+        lopdf::Error::InvalidPassword => PdfError::Locked,
+        other => broken(other.to_string()),
+    })?;
+    match i32::try_from(document.page_iter().count()) {
+        Ok(0) => Err(PdfError::Empty),
+        Ok(pages) => Ok(pages),
+        Err(_) => Err(broken("it has too many pages".to_owned())),
+    }
+}
+
+/// Whether `bytes` have a PDF's header near their beginning.
+pub fn looks_like_one(bytes: &[u8]) -> bool {
+    bytes[..bytes.len().min(HEAD)].windows(5).any(|window| window == b"%PDF-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_pdf_is_said_to_be_none() {
+        assert_eq!(pages(b"<html>Login"), Err(PdfError::NotOne("<html>Login".to_owned())));
+        assert_eq!(pages(b""), Err(PdfError::NotOne(String::new())));
+        assert!(matches!(pages(b"%PDF-1.7\nthe rest is missing"), Err(PdfError::Broken(29, _))));
+    }
+}

@@ -1,0 +1,29 @@
+//! The description of the API as a page for people, without scripts.
+
+use anyhow::{Context, Result};
+use axum::{
+    http::{HeaderName, header},
+    response::{Html, IntoResponse},
+};
+use minijinja::Environment;
+use serde_json::Value;
+
+/// Writes the page once, when the doors open.
+///
+/// # Errors
+/// When the page's template does not fit the description.
+pub fn page(api: &Value) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.add_template("docs.html", include_str!("docs.html")).context("reading the page of the API")?;
+    let page = environment.get_template("docs.html").context("finding the page of the API")?;
+    page.render(minijinja::context! { api => minijinja::value::Serde(api) }).context("writing the page of the API")
+}
+
+/// The page allows its own style, and nothing else.
+const POLICY: (HeaderName, &str) =
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+
+/// `GET /api/docs`
+pub fn answer(page: String) -> impl IntoResponse {
+    ([POLICY], Html(page))
+}

@@ -1,0 +1,43 @@
+//! Counters of this node, in the text format of Prometheus.
+
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use axum::{extract::State, http::{StatusCode, header}, response::IntoResponse};
+
+use super::{App, Problem};
+
+/// Answers by the first digit of their status, 1 to 5.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    answers: [AtomicU64; 5],
+}
+
+impl Metrics {
+    /// Counts one answer.
+    pub fn answered(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+        if let Some(counter) = self.answers.get(class) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        text.push_str("# HELP postbook_http_answers_total Answers of this node by class of status.\n");
+        text.push_str("# TYPE postbook_http_answers_total counter\n");
+        for (index, counter) in self.answers.iter().enumerate() {
+            let count = counter.load(Ordering::Relaxed);
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "postbook_http_answers_total{{class=\"{}xx\"}} {count}", index + 1);
+        }
+    }
+}
+
+/// `GET /metrics`
+pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let mut text = String::new();
+    app.metrics.write(&mut text);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}

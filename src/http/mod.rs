@@ -1,0 +1,63 @@
+//! The doors for programs: the API, and what watches over a node.
+//!
+//! Handlers check who is calling, hand on to the parts behind, and turn refusals into problems; there is no decision
+//! and no SQL here.
+
+pub mod api;
+mod auth;
+mod body;
+mod docs;
+mod finish;
+mod health;
+mod metrics;
+mod openapi;
+mod paging;
+mod problem;
+mod refusal;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse, routing::get};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use auth::{Admin, Anyone, Operator};
+pub use metrics::Metrics;
+pub use paging::{Page, Paging, PagingParams};
+pub use problem::Problem;
+
+use crate::{catalog::Shelf, clock::Clock};
+
+/// What the doors have at hand. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub clock: Clock,
+    pub shelf: Shelf,
+    /// Channels by the names of their accounts.
+    pub accounts: Arc<BTreeMap<String, String>>,
+    /// How many bytes a request may have.
+    pub body_limit: usize,
+    pub metrics: Arc<Metrics>,
+}
+
+/// All doors.
+///
+/// # Errors
+/// When the description of the API cannot be written.
+pub fn router(app: App) -> Result<Router> {
+    let (api, description) = OpenApiRouter::with_openapi(openapi::Api::openapi())
+        .nest("/api/v1", api::router())
+        .split_for_parts();
+    let description = serde_json::to_value(openapi::complete(description)).context("describing the API")?;
+    let page = docs::page(&description)?;
+    Ok(api
+        .route("/api/v1/openapi.json", get(async move || axum::Json(description).into_response()))
+        .route("/api/docs", get(async move || docs::answer(page)))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .layer(DefaultBodyLimit::max(app.body_limit))
+        .layer(middleware::from_fn_with_state(app.clone(), finish::finish))
+        .with_state(app))
+}

@@ -1,0 +1,84 @@
+//! Lists, a page at a time: `?after=` the last key seen, `&limit=` how many.
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::request::Parts,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Problem;
+
+/// Items on a page when the caller does not say.
+const USUAL: i64 = 100;
+
+/// Most items on a page. More makes answers slow to read and to write.
+const MOST: i64 = 1000;
+
+/// Which page is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paging {
+    /// The key after which the page begins.
+    pub after: Option<String>,
+    limit: i64,
+}
+
+/// The same as it is written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PagingParams {
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// How many items, 100 when absent.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
+    limit: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// What to send as `after` for the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+impl Paging {
+    /// One more than asked for, which tells whether there is a next page.
+    pub fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The key as a number, for lists that are in the order of ids.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn after_id(&self) -> Result<Option<i64>, Problem> {
+        let parsed = self.after.as_deref().map(str::parse).transpose();
+        parsed.map_err(|_| Problem::at("after", "write the `next` of the page before"))
+    }
+
+    /// The page of what was fetched; `key` names an item's place.
+    pub fn page<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(key);
+        Page { items, next }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Query(written): Query<PagingParams> =
+            Query::try_from_uri(&parts.uri).map_err(|fault| Problem::at("query", fault.body_text()))?;
+        let limit = written.limit.as_deref().map_or(Ok(USUAL), str::parse).ok();
+        let limit = limit.filter(|limit| (1..=MOST).contains(limit));
+        let limit = limit.ok_or_else(|| Problem::at("limit", format!("write a number from 1 to {MOST}")))?;
+        if written.after.as_deref().is_some_and(|after| after.contains('\0')) {
+            return Err(Problem::at("after", "write the `next` of the page before"));
+        }
+        Ok(Self { after: written.after, limit })
+    }
+}

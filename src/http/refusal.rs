@@ -1,0 +1,49 @@
+//! The refusals of the parts behind the doors, as problems.
+
+use axum::http::StatusCode;
+
+use super::Problem;
+use crate::{
+    account::{TokenError, UserError},
+    catalog::{SaveError, document::DeleteError},
+};
+
+impl From<SaveError> for Problem {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Fault(fault) => fault.into(),
+            SaveError::NoBytes(_) => Self::at("digest", error.to_string()),
+            SaveError::Exists { .. } | SaveError::Gone(_) => Self::conflict(error),
+        }
+    }
+}
+
+impl From<DeleteError> for Problem {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::Fault(fault) => fault.into(),
+            DeleteError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            DeleteError::Used(_) => Self::conflict(error),
+        }
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::Fault(fault) => fault.into(),
+            UserError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            UserError::Exists(_) | UserError::LastAdmin(_) => Self::conflict(error),
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Fault(fault) => fault.into(),
+            TokenError::UnknownUser(_) => Self::at("user", error.to_string()),
+            TokenError::TooMuch(_) => Self::at("scope", error.to_string()),
+        }
+    }
+}

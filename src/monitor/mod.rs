@@ -1,0 +1,3 @@
+//! Monitors: the users who are told.
+
+pub mod alert;

@@ -1,0 +1,60 @@
+//! What people do to runs: hold back, stop, try again, send again, settle.
+//!
+//! Each act locks the run's row, checks that it may happen, and changes rows and hints in one transaction. Whoever
+//! acts is named in the log. Called by the doors.
+
+mod hold;
+mod resend;
+mod retry;
+mod settle;
+
+use anyhow::Context;
+use sqlx::PgConnection;
+
+use super::RunState;
+use crate::id::{RunId, TransmissionId};
+
+pub use hold::{cancel, pause, release, resume};
+pub use resend::{Again, resend};
+pub use retry::retry;
+pub use settle::{Settlement, cancel_transmission, settle};
+
+/// Why an act was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    #[error("there is no run {0}")]
+    UnknownRun(RunId),
+    #[error("there is no transmission {0}")]
+    UnknownTransmission(TransmissionId),
+    /// The second part says what can be done instead.
+    #[error("{0}")]
+    NotNow(String),
+    #[error(transparent)]
+    Fault(#[from] anyhow::Error),
+}
+
+/// A run whose row is locked.
+struct Locked {
+    state: RunState,
+    paused: bool,
+    /// The name of the step its runs begin with.
+    version: String,
+}
+
+async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, ActError> {
+    let row = sqlx::query!(
+        r#"
+        select run.state as "state: RunState", run.paused_at is not null as "paused!", workflow_version.definition
+          from run
+          join workflow_version on workflow_version.digest = run.workflow_version
+         where run.id = $1
+           for update of run
+        "#,
+        run as RunId,
+    )
+    .fetch_optional(db)
+    .await
+    .with_context(|| format!("locking run {run}"))?;
+    let row = row.ok_or(ActError::UnknownRun(run))?;
+    Ok(Locked { state: row.state, paused: row.paused, version: row.definition })
+}

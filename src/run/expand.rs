@@ -1,0 +1,388 @@
+//! Step 1: the batch becomes items, transmissions and first steps.
+//!
+//! Written in chunks, each in a transaction of its own under a natural key, so that a second go after a crash finds
+//! what is there and adds what is missing. No step exists before the last chunk is in; nothing can be rendered or
+//! sent from half an expansion.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, anyhow};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::{
+    Engine, RunState, StepState,
+    claim::{Held, claim},
+    frozen::{self, Frozen},
+    log,
+    plan::{self, Planned, PlannedItem, Planner, Recipient, Suppressed},
+};
+use crate::{
+    id::{ItemId, RecipientId, RevisionId, RunId, StepId},
+    queue::{self, Hint},
+    reason::{Reason, Scope},
+    workflow::Kind,
+};
+
+/// Recipients written at once. More is hardly faster, and keeps the transaction and its memory longer.
+const CHUNK: i64 = 500;
+
+/// Expands a run, unless another worker does.
+pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
+    let Some(claim) = claim(engine, step).await? else {
+        return Ok(());
+    };
+    let frozen = frozen::of(engine, claim.run).await?;
+    let mut db = engine.db.acquire().await.context("connecting to expand a run")?;
+    let documents = match plan::documents(&mut db, &frozen.batch).await {
+        Ok(documents) => documents,
+        Err(error) if error.downcast_ref::<sqlx::Error>().is_none() => {
+            let reason = Reason::new(Scope::Document, "no-document", format!("{error:#}"));
+            return fail(engine, &claim, &frozen, &reason).await;
+        }
+        Err(error) => return Err(error),
+    };
+    drop(db);
+    let planner = Planner {
+        batch: &frozen.batch,
+        context: frozen.context(),
+        params: &frozen.params,
+        documents: &documents,
+        channels: &engine.channels.channels(),
+        expressions: &engine.toolbox.expressions,
+    };
+    let mut shared = HashMap::new();
+    let mut after = -1;
+    while let Some(last) = chunk(engine, &claim, &planner, (frozen.revision, after), &mut shared).await? {
+        after = last;
+    }
+    finish(engine, &claim, &frozen).await
+}
+
+/// Writes the recipients after position `after`, and gives the last one's position while there are more.
+async fn chunk(
+    engine: &Engine,
+    claim: &Held,
+    planner: &Planner<'_>,
+    (revision, after): (RevisionId, i32),
+    shared: &mut HashMap<String, ItemId>,
+) -> Result<Option<i32>> {
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning a chunk")?;
+    let recipients = recipients(&mut db, revision, after, CHUNK).await?;
+    let Some(last) = recipients.last().map(|recipient| recipient.position) else {
+        return Ok(None);
+    };
+    let suppressed = suppressed(&mut db, &recipients).await?;
+    let planned: Vec<_> = recipients.into_iter().map(|recipient| planner.plan(recipient, &suppressed)).collect();
+    if !still_ours(&mut db, claim).await? {
+        return Ok(None);
+    }
+    write_items(&mut db, claim.run, &planned, shared).await?;
+    write_transmissions(&mut db, claim.run, &planned, now).await?;
+    write_links(&mut db, claim.run, &planned, shared).await?;
+    db.commit().await.context("writing a chunk")?;
+    Ok(Some(last))
+}
+
+/// Locks the claim's row, so that nobody takes it over while the chunk is written.
+async fn still_ours(db: &mut PgConnection, claim: &Held) -> Result<bool> {
+    let row = sqlx::query_scalar!(
+        "select id from step where id = $1 and lease = $2 and state = 'running' for share",
+        claim.step as StepId,
+        claim.lease,
+    )
+    .fetch_optional(db)
+    .await
+    .context("checking the claim of an expansion")?;
+    Ok(row.is_some())
+}
+
+/// The recipients of a revision in their order, `limit` of them after position `after`.
+pub(super) async fn recipients(
+    db: &mut PgConnection,
+    revision: RevisionId,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<Recipient>> {
+    let rows = sqlx::query!(
+        r#"
+        select id as "id: RecipientId", position, name, contacts, params
+          from recipient
+         where revision = $1 and position > $2
+         order by position
+         limit $3
+        "#,
+        revision as RevisionId,
+        after,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+    .context("reading recipients")?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Recipient {
+                id: row.id,
+                position: row.position,
+                name: row.name,
+                contacts: serde_json::from_value(row.contacts).context("reading contacts")?,
+                params: serde_json::from_value(row.params).context("reading parameters")?,
+            })
+        })
+        .collect()
+}
+
+/// Which contacts of `recipients` nothing is sent to.
+pub(super) async fn suppressed(db: &mut PgConnection, recipients: &[Recipient]) -> Result<Suppressed> {
+    let (channels, contacts): (Vec<_>, Vec<_>) =
+        recipients.iter().flat_map(|recipient| recipient.contacts.clone()).unzip();
+    let rows = sqlx::query!(
+        r#"
+        select suppression.channel, suppression.contact
+          from suppression
+          join unnest($1::text[], $2::text[]) as asked (channel, contact)
+            on suppression.channel = asked.channel and lower(suppression.contact) = lower(asked.contact)
+        "#,
+        &channels,
+        &contacts,
+    )
+    .fetch_all(db)
+    .await
+    .context("reading suppressions")?;
+    Ok(rows.into_iter().map(|row| (row.channel, row.contact)).collect())
+}
+
+async fn write_items(
+    db: &mut PgConnection,
+    run: RunId,
+    planned: &[Planned],
+    shared: &mut HashMap<String, ItemId>,
+) -> Result<()> {
+    let mut fresh: HashMap<&str, &PlannedItem> = HashMap::new();
+    for item in planned.iter().flat_map(|planned| &planned.items) {
+        if !shared.contains_key(&item.key) {
+            fresh.insert(&item.key, item);
+        }
+    }
+    let items: Vec<_> = fresh.into_values().collect();
+    let rows = sqlx::query!(
+        r#"
+        insert into item (run, key, position, name, revision, params, recipient, reason)
+        select $1, key, position, name, revision, params, recipient, reason
+          from unnest($2::text[], $3::integer[], $4::text[], $5::bigint[], $6::jsonb[], $7::bigint[], $8::jsonb[])
+               as planned (key, position, name, revision, params, recipient, reason)
+        on conflict on constraint item_key_is_unique_in_its_run do update set key = excluded.key
+        returning key, id as "id: ItemId"
+        "#,
+        run as RunId,
+        &items.iter().map(|item| item.key.clone()).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.position).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.name.clone()).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.revision.0).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.params.clone()).collect::<Vec<_>>(),
+        &items.iter().map(|item| item.recipient.map(|id| id.0)).collect::<Vec<_>>() as &[Option<i64>],
+        &reasons(items.iter().map(|item| &item.reason))? as &[Option<Value>],
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("writing items of run {run}"))?;
+    shared.extend(rows.into_iter().map(|row| (row.key, row.id)));
+    Ok(())
+}
+
+fn reasons<'a>(reasons: impl Iterator<Item = &'a Option<Reason>>) -> Result<Vec<Option<Value>>> {
+    reasons.map(|reason| Ok(reason.as_ref().map(serde_json::to_value).transpose()?)).collect()
+}
+
+async fn write_transmissions(
+    db: &mut PgConnection,
+    run: RunId,
+    planned: &[Planned],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let rows: Vec<_> = planned
+        .iter()
+        .flat_map(|planned| planned.transmissions.iter().map(move |transmission| (&planned.recipient, transmission)))
+        .collect();
+    sqlx::query!(
+        r#"
+        insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
+                                  reason, created_at, changed_at)
+        select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, $2, $2
+          from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
+                      $10::jsonb[])
+               as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason)
+        on conflict on constraint transmission_key_is_unique_in_its_run do nothing
+        "#,
+        run as RunId,
+        now,
+        &rows.iter().map(|(_, transmission)| transmission.key.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(recipient, _)| recipient.id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|(recipient, _)| recipient.name.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, transmission)| transmission.channel.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, transmission)| transmission.contact.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, transmission)| transmission.state.name().to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, transmission)| transmission.items.len() as i32).collect::<Vec<_>>(),
+        &reasons(rows.iter().map(|(_, transmission)| &transmission.reason))? as &[Option<Value>],
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("writing transmissions of run {run}"))?;
+    Ok(())
+}
+
+async fn write_links(
+    db: &mut PgConnection,
+    run: RunId,
+    planned: &[Planned],
+    items: &HashMap<String, ItemId>,
+) -> Result<()> {
+    let (mut keys, mut positions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for transmission in planned.iter().flat_map(|planned| &planned.transmissions) {
+        for (position, key) in (0_i32..).zip(&transmission.items) {
+            keys.push(transmission.key.clone());
+            positions.push(position);
+            ids.push(items.get(key).ok_or_else(|| anyhow!("item {key} was not written"))?.0);
+        }
+    }
+    sqlx::query!(
+        r#"
+        insert into transmission_item (transmission, position, item)
+        select transmission.id, link.position, link.item
+          from unnest($2::text[], $3::integer[], $4::bigint[]) as link (key, position, item)
+          join transmission on transmission.run = $1 and transmission.key = link.key
+        on conflict on constraint transmission_item_pkey do nothing
+        "#,
+        run as RunId,
+        &keys,
+        &positions,
+        &ids,
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("linking items of run {run}"))?;
+    Ok(())
+}
+
+/// Ends the expansion: from here on the items run by themselves.
+async fn finish(engine: &Engine, claim: &Held, frozen: &Frozen) -> Result<()> {
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning the end of an expansion")?;
+    if !claim.end(&mut db, StepState::Done, None, now).await? {
+        return Ok(());
+    }
+    let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
+    let render = node.on_success.as_deref().context("an expansion leads nowhere")?;
+    let transmit = frozen.workflow.node(render).and_then(|node| node.on_success.as_deref());
+    let record = transmit.and_then(|name| frozen.workflow.node(name)?.on_success.as_deref());
+    let record = record.context("the items of a workflow lead to no step that records")?;
+    let mut hints = first_steps(&mut db, claim.run, render, now).await?;
+    let items = hints.len();
+    hints.push(record_step(&mut db, claim.run, record, now).await?);
+    begin(&mut db, claim.run).await?;
+    log::write(&mut db, claim.run, now, ("expanded", format!("{items} documents to render"), json!({ "items": items })))
+        .await?;
+    queue::push(&mut db, &hints).await?;
+    db.commit().await.context("ending an expansion")
+}
+
+async fn first_steps(db: &mut PgConnection, run: RunId, name: &str, now: DateTime<Utc>) -> Result<Vec<Hint>> {
+    let steps = sqlx::query_scalar!(
+        r#"
+        insert into step (run, name, kind, item, state, due_at, hinted_at, created_at, changed_at)
+        select $1, $2, 'render', item.id, 'ready', $3, $3, $3, $3
+          from item
+         where item.run = $1 and item.artifact is null and item.reason is null
+         order by item.position, item.id
+        returning id as "id: StepId"
+        "#,
+        run as RunId,
+        name,
+        now,
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("adding the first steps of run {run}"))?;
+    Ok(steps.into_iter().map(|id| Hint { kind: Kind::Render, id }).collect())
+}
+
+async fn record_step(db: &mut PgConnection, run: RunId, name: &str, now: DateTime<Utc>) -> Result<Hint> {
+    let id = sqlx::query_scalar!(
+        r#"
+        insert into step (run, name, kind, state, due_at, hinted_at, created_at, changed_at)
+        values ($1, $2, 'record', 'ready', $3, $3, $3, $3)
+        returning id as "id: StepId"
+        "#,
+        run as RunId,
+        name,
+        now,
+    )
+    .fetch_one(db)
+    .await
+    .with_context(|| format!("adding the recording step of run {run}"))?;
+    Ok(Hint { kind: Kind::Record, id })
+}
+
+async fn begin(db: &mut PgConnection, run: RunId) -> Result<()> {
+    sqlx::query!(
+        r#"
+        update run set state = $2 where id = $1 and state = 'expanding'
+        "#,
+        run as RunId,
+        RunState::Running as RunState,
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("beginning run {run}"))?;
+    Ok(())
+}
+
+/// Ends a run that cannot be expanded.
+async fn fail(engine: &Engine, claim: &Held, frozen: &Frozen, reason: &Reason) -> Result<()> {
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning to fail an expansion")?;
+    if claim.end(&mut db, StepState::Failed, Some(reason), now).await? {
+        give_up(&mut db, frozen, &claim.name, reason, now).await?;
+        db.commit().await.context("failing an expansion")?;
+    }
+    Ok(())
+}
+
+/// The run fails as a whole, with what earlier chunks wrote, and goes on with what its workflow says for that.
+pub(super) async fn give_up(
+    db: &mut PgConnection,
+    frozen: &Frozen,
+    step: &str,
+    reason: &Reason,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        update run
+           set state = 'failed', reason = $2, ended_at = $3, closings = closings + 1
+         where id = $1 and state = 'expanding'
+        "#,
+        frozen.run as RunId,
+        serde_json::to_value(reason)?,
+        now,
+    )
+    .execute(&mut *db)
+    .await
+    .with_context(|| format!("failing run {}", frozen.run))?;
+    sqlx::query!(
+        r#"
+        update transmission set state = 'failed', reason = $2, changed_at = $3 where run = $1 and state = 'queued'
+        "#,
+        frozen.run as RunId,
+        serde_json::to_value(reason)?,
+        now,
+    )
+    .execute(&mut *db)
+    .await
+    .with_context(|| format!("failing the transmissions of run {}", frozen.run))?;
+    log::write(db, frozen.run, now, ("failed", reason.text.clone(), json!({ "code": reason.code }))).await?;
+    let next = frozen.workflow.node(step).and_then(|node| node.on_failure.as_deref());
+    super::record::follow(db, frozen, next, now).await
+}

@@ -1,0 +1,30 @@
+//! Runs: one firing of a batch, from its cause to its last notice.
+//!
+//! The steps of a run stand in files of their own, in the order they happen: `expand`, `render`, `transmit`, `record`,
+//! `notify`. Each claims its row, does its work with no transaction open, and commits its result together with what
+//! comes next. A worker that lost its claim can write nothing: every write names the lease it holds.
+
+pub mod act;
+pub mod book;
+mod claim;
+mod engine;
+mod expand;
+pub mod files;
+mod frozen;
+pub mod log;
+mod notify;
+mod parcel;
+mod plan;
+mod preview;
+mod record;
+mod render;
+pub mod rescue;
+mod start;
+mod state;
+mod transmit;
+
+pub use claim::{Leases, perform};
+pub use engine::{Engine, Settings};
+pub use preview::{Preview, PreviewDocument, PreviewTransmission, preview};
+pub use start::{Cause, CauseKind, Start, StartError, Started, start};
+pub use state::{Counts, Event, RunState, StepState, TransmissionState};

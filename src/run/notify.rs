@@ -1,0 +1,123 @@
+//! Step 5: the monitors are told what failed.
+//!
+//! Each notice is a transmission of the run like any other, with its own attempts and its own proof, but it counts
+//! neither as sent nor as failed. Its key holds the monitor and how often the run has ended, so that a second go writes
+//! nothing new: one notice for each monitor and end.
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{
+    Engine, StepState,
+    claim::{Held, claim},
+    frozen::{self, Frozen},
+    log,
+};
+use crate::{
+    channel::Message,
+    id::{RunId, StepId, TransmissionId},
+    monitor::alert,
+    queue::{self, Hint},
+    workflow::{Kind, Node},
+};
+
+/// Writes the notices of a run that has ended, unless another worker does.
+pub(super) async fn notify(engine: &Engine, step: StepId) -> Result<()> {
+    let Some(claim) = claim(engine, step).await? else {
+        return Ok(());
+    };
+    let frozen = frozen::of(engine, claim.run).await?;
+    let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
+    let message = words(engine, &frozen, node).await?;
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning to notify")?;
+    if !claim.end(&mut db, StepState::Done, None, now).await? {
+        return Ok(());
+    }
+    let transmit = frozen.step_of(Kind::Transmit).context("a workflow without a step that transmits")?;
+    let monitors = alert::monitors(&mut db).await?;
+    let hints = notices(&mut db, &claim, transmit, (&message, &monitors), now).await?;
+    let unreachable: Vec<_> = monitors.iter().filter(|monitor| monitor.contact.is_none()).collect();
+    let text = format!("{} monitors told, {} without an e-mail address", hints.len(), unreachable.len());
+    log::write(&mut db, claim.run, now, ("notified", text, json!({ "notices": hints.len() }))).await?;
+    queue::push(&mut db, &hints).await?;
+    db.commit().await.context("notifying")
+}
+
+/// The notice's words, from the workflow's own template.
+async fn words(engine: &Engine, frozen: &Frozen, node: &Node) -> Result<Message> {
+    let notice = node.notice.as_ref().context("a step that notifies has no words")?;
+    let template = frozen.files.get(&notice.text).context("the notice's template is not in its workflow")?;
+    let mut db = engine.db.acquire().await.context("connecting to write a notice")?;
+    let mut context = frozen.context();
+    alert::describe(&mut db, frozen.run, &mut context).await?;
+    let expressions = &engine.toolbox.expressions;
+    Ok(Message {
+        subject: expressions.render_text(&notice.subject, &context).context("the subject of a notice")?,
+        text: expressions.render_text(&String::from_utf8_lossy(template), &context).context("the text of a notice")?,
+        html: None,
+    })
+}
+
+async fn notices(
+    db: &mut PgConnection,
+    claim: &Held,
+    transmit: &str,
+    (message, monitors): (&Message, &[alert::Monitor]),
+    now: DateTime<Utc>,
+) -> Result<Vec<Hint>> {
+    let reachable: Vec<_> = monitors.iter().filter_map(|monitor| Some((monitor, monitor.contact.clone()?))).collect();
+    let fresh = sqlx::query_scalar!(
+        r#"
+        insert into transmission (run, purpose, key, recipient_name, channel, contact, state, waiting, message,
+                                  created_at, changed_at)
+        select run.id, 'notice', 'notice:' || run.closings || ':' || monitor.name, monitor.title, 'email',
+               monitor.contact, 'queued', 0, $5, $6, $6
+          from run, unnest($2::text[], $3::text[], $4::text[]) as monitor (name, title, contact)
+         where run.id = $1
+        on conflict on constraint transmission_key_is_unique_in_its_run do nothing
+        returning id as "id: TransmissionId"
+        "#,
+        claim.run as RunId,
+        &reachable.iter().map(|(monitor, _)| monitor.name.clone()).collect::<Vec<_>>(),
+        &reachable.iter().map(|(monitor, _)| monitor.title.clone()).collect::<Vec<_>>(),
+        &reachable.iter().map(|(_, contact)| contact.clone()).collect::<Vec<_>>(),
+        serde_json::to_value(message)?,
+        now,
+    )
+    .fetch_all(&mut *db)
+    .await
+    .with_context(|| format!("writing the notices of run {}", claim.run))?;
+    steps(db, claim.run, transmit, &fresh, now).await
+}
+
+/// One step for each of `transmissions`.
+pub(super) async fn steps(
+    db: &mut PgConnection,
+    run: RunId,
+    name: &str,
+    transmissions: &[TransmissionId],
+    now: DateTime<Utc>,
+) -> Result<Vec<Hint>> {
+    let steps = sqlx::query_scalar!(
+        r#"
+        insert into step (run, name, kind, transmission, state, due_at, hinted_at, created_at, changed_at)
+        select $1, $2, 'transmit', id, 'ready', $4, $4, $4, $4
+          from unnest($3::bigint[]) as fresh (id)
+        on conflict (run, name, coalesce(item, 0), coalesce(transmission, 0))
+        do update set state = 'ready', due_at = $4, hinted_at = $4, tries = 0, deaths = 0, changed_at = $4
+           where step.state in ('done', 'failed', 'skipped')
+        returning id as "id: StepId"
+        "#,
+        run as RunId,
+        name,
+        &transmissions.iter().map(|id| id.0).collect::<Vec<_>>(),
+        now,
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("adding steps to run {run}"))?;
+    Ok(steps.into_iter().map(|id| Hint { kind: Kind::Transmit, id }).collect())
+}

@@ -1,0 +1,243 @@
+//! What a run is made of, worked out before anything is written: one recipient at a time, without touching a row.
+//!
+//! `expand` writes what this says; the preview only counts it. A document is rendered once for all recipients unless
+//! it is personal or a recipient brings a parameter of their own; the key of an item says which of these it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use super::TransmissionState;
+use crate::{
+    catalog::{Batch, EntrySource},
+    contact::Contacts,
+    document::{
+        Context, Document, Expressions,
+        param::{self, Given},
+    },
+    id::{DocumentRevisionId, RecipientId},
+    reason::{Reason, Scope},
+};
+
+/// A recipient of a batch, as it is read from its row.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    pub id: RecipientId,
+    pub position: i32,
+    pub name: String,
+    pub contacts: Contacts,
+    pub params: BTreeMap<String, Value>,
+}
+
+impl Recipient {
+    /// The recipient as expressions see it: name and contacts, and `params`.
+    pub fn context(&self) -> Value {
+        let mut seen: Map<String, Value> =
+            self.contacts.iter().map(|(channel, contact)| (channel.clone(), json!(contact))).collect();
+        seen.insert("name".to_owned(), json!(self.name));
+        seen.insert("params".to_owned(), json!(self.params));
+        Value::Object(seen)
+    }
+}
+
+/// One thing to render.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedItem {
+    /// Unique in the run, and the same whenever this is worked out again.
+    pub key: String,
+    pub position: i32,
+    pub name: String,
+    pub revision: DocumentRevisionId,
+    pub params: Value,
+    /// The one recipient it is rendered for, when it is personal.
+    pub recipient: Option<RecipientId>,
+    /// Why it cannot be rendered, when that is known beforehand.
+    pub reason: Option<Reason>,
+}
+
+/// One transmission, with the keys of what it carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedTransmission {
+    pub key: String,
+    pub channel: String,
+    pub contact: String,
+    pub state: TransmissionState,
+    pub reason: Option<Reason>,
+    pub items: Vec<String>,
+}
+
+/// What one recipient gets.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub recipient: Recipient,
+    pub items: Vec<PlannedItem>,
+    pub transmissions: Vec<PlannedTransmission>,
+}
+
+/// What is needed to work out any recipient of one run.
+pub struct Planner<'a> {
+    pub batch: &'a Batch,
+    /// What expressions see of the run.
+    pub context: Context,
+    /// Parameters of this run only.
+    pub params: &'a Map<String, Value>,
+    /// In the order of the batch's documents.
+    pub documents: &'a [(DocumentRevisionId, Document)],
+    /// The channels that have an account.
+    pub channels: &'a BTreeSet<String>,
+    pub expressions: &'a Expressions,
+}
+
+/// Channel and contact of what is suppressed.
+pub type Suppressed = HashSet<(String, String)>;
+
+impl Planner<'_> {
+    /// What `recipient` gets.
+    pub fn plan(&self, recipient: Recipient, suppressed: &Suppressed) -> Planned {
+        let choice = self.batch.policy.choose(&recipient.contacts, self.channels);
+        let mut contacts = Vec::new();
+        for pick in choice.send {
+            let contact = pick.contact.to_string();
+            let stopped = suppressed.contains(&(pick.channel.clone(), contact.clone()));
+            let reason = stopped.then(|| suppressed_reason(&contact));
+            contacts.push((pick.channel, contact, reason));
+        }
+        contacts.extend(choice.skipped.into_iter().map(|skip| (skip.channel, skip.contact, Some(skip.reason))));
+        let wanted = contacts.iter().any(|(.., reason)| reason.is_none());
+        let items: Vec<_> = if wanted { self.items(&recipient) } else { Vec::new() };
+        let transmissions = contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
+        Planned { recipient, items, transmissions }
+    }
+
+    fn items(&self, recipient: &Recipient) -> Vec<PlannedItem> {
+        let entries = self.documents.iter().zip(&self.batch.documents);
+        (0..).zip(entries).map(|(at, ((revision, document), entry))| {
+            let context = self.context_of(document, recipient);
+            let mut batch = entry.params.clone();
+            batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
+            let given = Given { batch: &batch, recipient: Some(&recipient.params) };
+            let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
+                Ok(params) => (Value::Object(params), None),
+                Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
+            };
+            PlannedItem {
+                key: item_key(at, &params, document.personal.then_some(recipient.id), reason.as_ref()),
+                position: at,
+                name: document.name.clone(),
+                revision: *revision,
+                params,
+                recipient: document.personal.then_some(recipient.id),
+                reason,
+            }
+        }).collect()
+    }
+
+    fn context_of(&self, document: &Document, recipient: &Recipient) -> Context {
+        let recipient = document.personal.then(|| recipient.context());
+        document_context(self.context.clone(), document, Value::Object(Map::new()), recipient)
+    }
+
+    /// The transmissions to one contact: one with everything, or one for each document.
+    fn parcels(
+        &self,
+        recipient: &Recipient,
+        (channel, contact, skip): (String, String, Option<Reason>),
+        items: &[PlannedItem],
+    ) -> Vec<PlannedTransmission> {
+        let parcels: Vec<(String, &[PlannedItem])> = if self.batch.bundle {
+            vec![("all".to_owned(), items)]
+        } else {
+            (0..self.documents.len()).map(|at| (at.to_string(), items.get(at..=at).unwrap_or_default())).collect()
+        };
+        parcels
+            .into_iter()
+            .map(|(part, carried)| {
+                let broken = carried.iter().find_map(|item| item.reason.clone());
+                let (state, reason) = match (&skip, broken) {
+                    (Some(reason), _) => (TransmissionState::Skipped, Some(reason.clone())),
+                    (None, Some(reason)) => (TransmissionState::Failed, Some(reason)),
+                    (None, None) => (TransmissionState::Queued, None),
+                };
+                PlannedTransmission {
+                    key: format!("{}:{channel}:{part}", recipient.position),
+                    channel: channel.clone(),
+                    contact: contact.clone(),
+                    state,
+                    reason,
+                    items: carried.iter().map(|item| item.key.clone()).collect(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// What expressions and templates of one document see; the recipient only when it is personal.
+pub(super) fn document_context(
+    mut context: Context,
+    document: &Document,
+    params: Value,
+    recipient: Option<Value>,
+) -> Context {
+    context["document"] = json!({ "name": document.name, "title": document.title });
+    context["params"] = params;
+    if let Some(recipient) = recipient {
+        context["recipient"] = recipient;
+    }
+    context
+}
+
+fn own((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
+fn suppressed_reason(contact: &str) -> Reason {
+    Reason::new(Scope::Contact, "suppressed", format!("nothing is sent to {contact} any more; see the suppressions"))
+}
+
+fn unresolved(document: &str, faults: &[(String, String)]) -> Reason {
+    let faults: Vec<_> = faults.iter().map(|(name, text)| format!("{name}: {text}")).collect();
+    Reason::new(Scope::Document, "params", format!("the parameters of {document} do not fit: {}", faults.join("; ")))
+}
+
+/// Equal for what is rendered alike, so that it is rendered once.
+fn item_key(at: i32, params: &Value, recipient: Option<RecipientId>, reason: Option<&Reason>) -> String {
+    let told = json!([params, reason]).to_string();
+    let sum: String = Sha256::digest(told).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    match recipient {
+        Some(recipient) => format!("{at}:{sum}:{recipient}"),
+        None => format!("{at}:{sum}"),
+    }
+}
+
+/// The documents of a batch in its order, each in its current revision. Names that are gone are left to the caller.
+///
+/// # Errors
+/// When the database cannot be read, or a document of the batch is no longer there.
+pub async fn documents(db: &mut PgConnection, batch: &Batch) -> Result<Vec<(DocumentRevisionId, Document)>> {
+    let mut documents = Vec::with_capacity(batch.documents.len());
+    for entry in &batch.documents {
+        let (name, held) = match &entry.source {
+            EntrySource::Document(name) => (Some(name), None),
+            EntrySource::Held(revision) => (None, Some(*revision)),
+        };
+        let row = sqlx::query!(
+            r#"
+            select id as "id: DocumentRevisionId", definition
+              from document_revision
+             where id = coalesce($1, (select current from document where name = $2 and deleted_at is null))
+            "#,
+            held as Option<DocumentRevisionId>,
+            name,
+        )
+        .fetch_optional(&mut *db)
+        .await
+        .context("reading the documents of a batch")?
+        .with_context(|| format!("the document `{}` is no longer there", name.map_or("held", String::as_str)))?;
+        let document = serde_json::from_value(row.definition).context("reading a document")?;
+        documents.push((row.id, document));
+    }
+    Ok(documents)
+}

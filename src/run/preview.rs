@@ -1,0 +1,218 @@
+//! What a run would do now, without doing it: who would get what over which channel, who would be skipped and why,
+//! and what each document looks like.
+//!
+//! Works it out with the same planner that `expand` uses, on the current versions of everything, and renders a few
+//! documents to see their pages and faults. Nothing is written and nothing is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{
+    Engine, StartError, TransmissionState,
+    expand::{recipients, suppressed},
+    plan::{self, Planned, PlannedItem, Planner},
+    start,
+};
+use crate::{
+    document::{self, Document},
+    id::DocumentRevisionId,
+    reason::Reason,
+    workflow::Files,
+};
+
+/// Recipients looked at in one piece.
+const CHUNK: i64 = 500;
+
+/// Documents rendered for a preview. More would make people wait who only wanted to look.
+const RENDERED: usize = 20;
+
+/// Transmissions and skips that are listed one by one; the numbers count all of them.
+const LISTED: usize = 100;
+
+/// What a run would do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    pub batch: String,
+    pub business_date: NaiveDate,
+    pub run_as: String,
+    /// How contacts are chosen, as a sentence.
+    pub policy: String,
+    pub recipients: usize,
+    /// How many transmissions would be queued, by channel.
+    pub channels: BTreeMap<String, usize>,
+    pub queued: usize,
+    pub skipped: usize,
+    pub failed: usize,
+    /// The first transmissions, one by one.
+    pub transmissions: Vec<PreviewTransmission>,
+    /// The first that would be skipped or fail, with the reason.
+    pub missing: Vec<PreviewTransmission>,
+    /// The first documents, rendered.
+    pub documents: Vec<PreviewDocument>,
+    /// What stands in the way of the whole run.
+    pub faults: Vec<String>,
+}
+
+/// One transmission that would be written.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PreviewTransmission {
+    pub recipient: String,
+    pub channel: String,
+    pub contact: String,
+    pub state: TransmissionState,
+    /// The names of the documents it would carry.
+    pub documents: Vec<String>,
+    pub reason: Option<Reason>,
+}
+
+/// One document as it would be rendered.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PreviewDocument {
+    pub name: String,
+    pub params: Value,
+    pub file: Option<String>,
+    pub media_type: Option<String>,
+    pub size: Option<usize>,
+    pub pages: Option<i32>,
+    pub reason: Option<Reason>,
+}
+
+/// Works out what a run of `batch` would do.
+///
+/// # Errors
+/// When there is no such batch, and on faults of the database.
+pub async fn preview(
+    engine: &Engine,
+    batch: &str,
+    date: Option<NaiveDate>,
+    params: &Map<String, Value>,
+) -> Result<Preview, StartError> {
+    let current = start::current(engine, batch).await?.ok_or_else(|| StartError::UnknownBatch(batch.to_owned()))?;
+    let frozen = current.frozen(engine, date, params.clone()).await?;
+    let mut preview = Preview {
+        batch: batch.to_owned(),
+        business_date: frozen.business_date,
+        run_as: frozen.batch.run_as.clone(),
+        policy: frozen.batch.policy.sentence(),
+        ..Preview::default()
+    };
+    let mut db = engine.db.acquire().await.context("connecting for a preview")?;
+    let documents = match plan::documents(&mut db, &frozen.batch).await {
+        Ok(documents) => documents,
+        Err(error) => {
+            preview.faults.push(format!("{error:#}"));
+            return Ok(preview);
+        }
+    };
+    let planner = Planner {
+        batch: &frozen.batch,
+        context: frozen.context(),
+        params: &frozen.params,
+        documents: &documents,
+        channels: &engine.channels.channels(),
+        expressions: &engine.toolbox.expressions,
+    };
+    let mut items = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut after = -1;
+    loop {
+        let piece = recipients(&mut db, frozen.revision, after, CHUNK).await?;
+        let Some(last) = piece.last() else { break };
+        after = last.position;
+        let suppressed = suppressed(&mut db, &piece).await?;
+        for recipient in piece {
+            let planned = planner.plan(recipient, &suppressed);
+            preview.add(&planned);
+            for item in planned.items {
+                if items.len() < RENDERED && seen.insert(item.key.clone()) {
+                    items.insert((item.position, item.key.clone()), (item, planned.recipient.context()));
+                }
+            }
+        }
+    }
+    drop(db);
+    for (item, recipient) in items.into_values() {
+        let context = frozen.context();
+        preview.documents.push(look(engine, (&documents, &frozen.files), item, context, recipient).await?);
+    }
+    Ok(preview)
+}
+
+impl Preview {
+    fn add(&mut self, planned: &Planned) {
+        self.recipients += 1;
+        for transmission in &planned.transmissions {
+            let shown = PreviewTransmission {
+                recipient: planned.recipient.name.clone(),
+                channel: transmission.channel.clone(),
+                contact: transmission.contact.clone(),
+                state: transmission.state,
+                documents: names(planned, &transmission.items),
+                reason: transmission.reason.clone(),
+            };
+            let list = match transmission.state {
+                TransmissionState::Queued => {
+                    self.queued += 1;
+                    *self.channels.entry(transmission.channel.clone()).or_default() += 1;
+                    &mut self.transmissions
+                }
+                TransmissionState::Skipped => {
+                    self.skipped += 1;
+                    &mut self.missing
+                }
+                _ => {
+                    self.failed += 1;
+                    &mut self.missing
+                }
+            };
+            if list.len() < LISTED {
+                list.push(shown);
+            }
+        }
+    }
+}
+
+fn names(planned: &Planned, keys: &[String]) -> Vec<String> {
+    let of = |key: &String| planned.items.iter().find(|item| item.key == *key).map(|item| item.name.clone());
+    keys.iter().filter_map(of).collect()
+}
+
+/// Renders one item to see what comes out.
+async fn look(
+    engine: &Engine,
+    (documents, files): (&[(DocumentRevisionId, Document)], &Files),
+    item: PlannedItem,
+    context: document::Context,
+    recipient: Value,
+) -> Result<PreviewDocument> {
+    let mut shown = PreviewDocument {
+        name: item.name,
+        params: item.params.clone(),
+        file: None,
+        media_type: None,
+        size: None,
+        pages: None,
+        reason: item.reason,
+    };
+    let found = documents.iter().find(|(revision, _)| *revision == item.revision);
+    let (Some((_, document)), None) = (found, &shown.reason) else {
+        return Ok(shown);
+    };
+    let recipient = item.recipient.map(|_| recipient);
+    let context = plan::document_context(context, document, item.params, recipient);
+    match document::render(&engine.toolbox, document, files, &context).await? {
+        Ok(rendered) => {
+            shown.size = Some(rendered.bytes.len());
+            shown.pages = rendered.pages;
+            shown.media_type = Some(rendered.media_type);
+            shown.file = Some(rendered.file);
+        }
+        Err(failure) => shown.reason = Some(failure.reason),
+    }
+    Ok(shown)
+}

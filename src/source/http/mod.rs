@@ -1,0 +1,203 @@
+//! Report servers, asked over HTTP.
+//!
+//! One request, one answer: no retries, no proxies, no cookies. Names are resolved here and the connection goes to
+//! the address that was checked, for each redirect anew, so a name that changes its mind gains nothing. Credentials
+//! go to the server they were meant for and never into a text. What goes wrong is a [`Failure`].
+
+mod address;
+mod answer;
+mod redirect;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use reqwest::{Method, RequestBuilder, Response, Url, header::{HeaderName, HeaderValue}};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use serde::Deserialize;
+use tokio::{net, time};
+
+pub use address::{Allowed, AllowedError};
+use redirect::Hop;
+
+use super::Failure;
+use crate::{reason::{Reason, Scope}, secret::Credential};
+
+/// The section `[remote]` of the configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteConfig {
+    /// Addresses inside that may be asked.
+    #[serde(default)]
+    pub allow: Vec<Allowed>,
+}
+
+/// What a report server is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub query: Vec<(String, String)>,
+    pub body: Option<String>,
+    pub secret: Option<Credential>,
+    /// What the answer has to be.
+    pub media_type: String,
+    /// How long everything together may take.
+    pub timeout: Duration,
+    /// How many bytes the answer may have.
+    pub limit: u64,
+}
+
+/// Asks report servers.
+#[derive(Debug, Clone)]
+pub struct Client {
+    allow: Vec<Allowed>,
+    tls: ClientConfig,
+}
+
+impl Client {
+    /// Trusts the machine's certificate authorities.
+    pub fn new(config: &RemoteConfig) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .context("setting up TLS")?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { allow: config.allow.clone(), tls })
+    }
+
+    /// The bytes of the answer, checked for size and media type.
+    pub async fn fetch(&self, request: &Request) -> Result<Bytes, Failure> {
+        let timeout = || failed("http-timeout", format!("the server had not answered after {} seconds", request.timeout.as_secs_f64()));
+        let fetched = time::timeout(request.timeout, self.follow(request)).await;
+        fetched.unwrap_or_else(|_| Err(timeout())).map_err(|failure| scrubbed(failure, request))
+    }
+
+    async fn follow(&self, request: &Request) -> Result<Bytes, Failure> {
+        let mut hop = first_hop(request)?;
+        for _ in 0..=redirect::MOST {
+            let response = self.send(request, &hop).await?;
+            match redirect::next(&hop, &response)? {
+                Some(next) => hop = next,
+                None => return answer::read(response, request).await,
+            }
+        }
+        Err(refused("http-redirect", format!("the server redirects more than {} times", redirect::MOST)))
+    }
+
+    async fn send(&self, request: &Request, hop: &Hop) -> Result<Response, Failure> {
+        let (host, addresses) = self.resolve(&hop.url).await?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(concat!("postbook/", env!("CARGO_PKG_VERSION")))
+            .resolve_to_addrs(&host, &addresses)
+            .tls_backend_preconfigured(self.tls.clone())
+            .build()
+            .map_err(|error| unsendable(&chain(error)))?;
+        let builder = client.request(hop.method.clone(), hop.url.clone());
+        let sent = fill(builder, request, hop)?.send().await;
+        sent.map_err(|error| failed("http-connect", format!("{host} cannot be asked: {}", chain(error))))
+    }
+
+    /// The host of `url` and those of its addresses that may be asked.
+    async fn resolve(&self, url: &Url) -> Result<(String, Vec<SocketAddr>), Failure> {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(unsendable("the URL names no server"));
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = net::lookup_host((bare, port)).await;
+        let found: Vec<SocketAddr> = found.map_err(|error| failed("http-connect", format!("{host} has no address: {error}")))?.collect();
+        let permitted: Vec<SocketAddr> = found.iter().copied().filter(|found| address::is_permitted(*found, &self.allow)).collect();
+        match (permitted.is_empty(), found.first()) {
+            (false, _) => Ok((host.to_owned(), permitted)),
+            (true, None) => Err(failed("http-connect", format!("{host} has no address"))),
+            (true, Some(inside)) => Err(refused(
+                "http-address",
+                format!("{host} is the private address {}; an administrator can allow it with `[remote] allow = [\"{inside}\"]`", inside.ip()),
+            )),
+        }
+    }
+}
+
+fn first_hop(request: &Request) -> Result<Hop, Failure> {
+    let mut url = Url::parse(&request.url).map_err(|error| {
+        unsendable(&format!("`{}` is no URL ({error}); mark a part that holds a whole address with `| safe`", request.url))
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(unsendable(&format!("the URL begins with `{}:`; only http and https are asked", url.scheme())));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(unsendable("the URL holds a login; put it into a secret"));
+    }
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
+    let method = Method::from_bytes(request.method.as_bytes());
+    let method = method.map_err(|_| unsendable(&format!("`{}` is no method", request.method)))?;
+    Ok(Hop { url, method, trusted: true, with_body: request.body.is_some() })
+}
+
+fn fill(mut builder: RequestBuilder, request: &Request, hop: &Hop) -> Result<RequestBuilder, Failure> {
+    builder = builder.header("accept", &request.media_type);
+    if hop.trusted {
+        for (name, value) in &request.headers {
+            let (name, value) = header(name, value)?;
+            builder = builder.header(name, value);
+        }
+        builder = match &request.secret {
+            Some(Credential::Password { user, password }) => builder.basic_auth(user, Some(password)),
+            Some(Credential::Token { token }) => builder.bearer_auth(token),
+            Some(Credential::Header { header: name, value }) => {
+                let (name, value) = header(name, value)?;
+                builder.header(name, value)
+            }
+            None => builder,
+        };
+    }
+    Ok(match &request.body {
+        Some(body) if hop.with_body => builder.body(body.clone()),
+        _ => builder,
+    })
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+    let (Ok(name), Ok(value)) = parsed else {
+        return Err(unsendable(&format!("the header `{name}` has a line break or another sign that no header can hold")));
+    };
+    Ok((name, value))
+}
+
+/// A failure that may pass.
+fn failed(code: &str, text: String) -> Failure {
+    Failure { reason: Reason::new(Scope::Attempt, code, text), again: true, after: None }
+}
+
+/// A failure that stays until somebody changes something.
+fn refused(code: &str, text: String) -> Failure {
+    Failure { reason: Reason::new(Scope::Document, code, text), again: false, after: None }
+}
+
+fn unsendable(text: &str) -> Failure {
+    refused("http-request", text.to_owned())
+}
+
+/// An error and its causes in one line, without the URL.
+fn chain(error: reqwest::Error) -> String {
+    let error = anyhow::Error::new(error.without_url());
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+}
+
+fn scrubbed(mut failure: Failure, request: &Request) -> Failure {
+    if let Some(secret) = &request.secret {
+        failure.reason.text = secret.scrub(&failure.reason.text);
+    }
+    failure
+}

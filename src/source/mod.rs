@@ -1,0 +1,16 @@
+//! Where documents come from outside this server.
+
+use std::time::Duration;
+
+use crate::reason::Reason;
+
+pub mod http;
+
+/// Why something could not be had, and whether trying again may help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub reason: Reason,
+    pub again: bool,
+    /// The least time to wait, when the far side named one.
+    pub after: Option<Duration>,
+}

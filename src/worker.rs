@@ -1,0 +1,149 @@
+//! Workers: from a hint to its step. The only reader of apalis.
+//!
+//! apalis ends a worker at the first error of the database and drops what it was doing. So each step runs in a task of
+//! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
+//! dropped hint pointed to is found by the sweeper. Called by the node.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
+use apalis_postgres::{Config, PostgresStorage};
+use futures::StreamExt;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    queue::{Hint, Queue},
+    run::{self, Engine},
+};
+
+/// How much a node does at once.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The queues it serves.
+    pub queues: Vec<Queue>,
+    /// Steps at once in each queue.
+    pub steps: usize,
+    /// Hints fetched at once. Few spread the work over nodes, many cost fewer round trips.
+    pub batch: usize,
+}
+
+/// How often an idle queue is looked at. Less begins steps sooner and keeps the database busier.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How long a worker that lost the database waits before it is built anew, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
+pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
+    let steps = TaskTracker::new();
+    let workers = TaskTracker::new();
+    for queue in &load.queues {
+        let shop = Shop { engine: engine.clone(), steps: steps.clone() };
+        workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
+    }
+    workers.spawn(keep_leases(engine, stop, steps.clone()));
+    workers.close();
+    workers.wait().await;
+}
+
+/// What handlers are given.
+#[derive(Clone)]
+struct Shop {
+    engine: Engine,
+    /// The steps being done, which outlive the worker that began them.
+    steps: TaskTracker,
+}
+
+async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
+    let mut pause = BACKOFF.0;
+    let mut incarnation = 0_u32;
+    while !stop.is_cancelled() {
+        incarnation += 1;
+        let name = format!("{}-{}-{incarnation}", shop.engine.settings.worker, queue.name());
+        let began = std::time::Instant::now();
+        run_worker(&shop, queue, &load, &name, &stop).await;
+        if stop.is_cancelled() {
+            break;
+        }
+        if began.elapsed() > BACKOFF.1 {
+            pause = BACKOFF.0;
+        }
+        tracing::warn!(queue = queue.name(), pause_ms = pause.as_millis(), "a worker ended and is built anew");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => break,
+        }
+        pause = (pause * 2).min(BACKOFF.1);
+    }
+    shop.steps.close();
+    shop.steps.wait().await;
+}
+
+/// Drives one worker to its end.
+async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
+    let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
+    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
+    let context = WorkerContext::new(name);
+    let worker = WorkerBuilder::new(&context)
+        .backend(backend)
+        .concurrency(load.steps)
+        .data(Arc::new(shop.clone()))
+        .build(handle);
+    let mut events = std::pin::pin!(worker.stream());
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
+                None => return,
+            },
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                if context.stop().is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Does the step a hint points to. Always answers `Ok`: what went wrong stands in our own rows or will be found there.
+async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), BoxDynError> {
+    let Ok(hint) = serde_json::from_value::<Hint>(hint) else {
+        tracing::error!("a job is no hint of ours; it is dropped");
+        return Ok(());
+    };
+    let engine = shop.engine.clone();
+    let step = shop.steps.spawn(async move {
+        if let Err(error) = run::perform(&engine, hint).await {
+            tracing::error!(step.id = hint.id.0, kind = %hint.kind, error = format!("{error:#}"), "a step met a fault");
+        }
+    });
+    if step.await.is_err() {
+        tracing::error!(step.id = hint.id.0, kind = %hint.kind, "a step panicked; it is taken up when its lease runs out");
+    }
+    Ok(())
+}
+
+/// Renews the leases of the steps being done, until the last one is.
+async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
+    let mut ticks = tokio::time::interval(engine.settings.lease / 3);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let done = async {
+        stop.cancelled().await;
+        steps.wait().await;
+    };
+    let mut done = std::pin::pin!(done);
+    loop {
+        tokio::select! {
+            () = &mut done => return,
+            _ = ticks.tick() => {
+                if let Err(error) = engine.leases.renew(&engine).await {
+                    tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The shape of `workflow.toml`.
+
+use std::{collections::BTreeMap, ops::Range, time::Duration};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Fault, Files, Retry, graph};
+
+/// A graph that can run.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    pub name: String,
+    pub title: String,
+    /// The step a run begins with.
+    pub start: String,
+    pub steps: BTreeMap<String, Node>,
+}
+
+/// One step of a graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub kind: Kind,
+    /// What it is repeated for; once per run otherwise.
+    pub each: Option<Each>,
+    /// The next step; the run or item ends here otherwise.
+    pub on_success: Option<String>,
+    pub on_failure: Option<String>,
+    pub retry: Retry,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// What monitors are told, for steps that notify.
+    pub notice: Option<Notice>,
+}
+
+/// What a step does. A closed set: each is one file under `run/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum Kind {
+    Expand,
+    Render,
+    Transmit,
+    Record,
+    Notify,
+}
+
+/// What a step is repeated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Each {
+    Document,
+    Transmission,
+}
+
+/// The words of a notice: a subject, and the file of its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub subject: String,
+    pub text: String,
+}
+
+impl Workflow {
+    /// Reads the `workflow.toml` among `files`, and checks it against them. Gives every fault it finds.
+    pub fn read(name: &str, files: &Files) -> Result<Self, Vec<Fault>> {
+        let source = files.get("workflow.toml").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let Some(source) = source else {
+            return Err(vec![fault(name, "", 0, "the file is missing; every workflow's folder needs one".to_owned())]);
+        };
+        let written: Written = toml::from_str(&source).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            vec![fault(name, &source, at, error.message().to_owned())]
+        })?;
+        let faults: Vec<_> = graph::check(&written, files)
+            .into_iter()
+            .map(|(span, text)| fault(name, &source, span.start, text))
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(written.into_workflow(name))
+    }
+
+    /// The step called `name`. A run only ever asks for names its own graph gave it.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.steps.get(name)
+    }
+}
+
+fn fault(workflow: &str, source: &str, at: usize, text: String) -> Fault {
+    let line = source[..at.min(source.len())].matches('\n').count() + 1;
+    Fault { file: format!("{workflow}/workflow.toml"), line, text }
+}
+
+/// The file as it is written, with the places of what may be wrong.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    title: String,
+    pub(super) start: Spanned<String>,
+    pub(super) step: BTreeMap<Spanned<String>, WrittenNode>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenNode {
+    #[serde(rename = "type")]
+    pub(super) kind: Spanned<String>,
+    pub(super) each: Option<Spanned<String>>,
+    pub(super) on_success: Option<Spanned<String>>,
+    pub(super) on_failure: Option<Spanned<String>>,
+    retry: Option<Retry>,
+    #[serde(default, with = "humantime_serde")]
+    timeout: Option<Duration>,
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) text: Option<Spanned<String>>,
+}
+
+impl WrittenNode {
+    /// The type, if it is a known one.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        parse(self.kind.get_ref())
+    }
+
+    pub(super) fn each(&self) -> Option<Each> {
+        self.each.as_ref().and_then(|each| parse(each.get_ref()))
+    }
+
+    /// The names it leads to, with their places.
+    pub(super) fn leads_to(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.on_success.iter().chain(self.on_failure.iter())
+    }
+}
+
+/// Looks `text` up among the names of an enum.
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+}
+
+/// How long one try of a step may take when the file does not say.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+impl Written {
+    /// The span of the name of `step`.
+    pub(super) fn place(&self, step: &str) -> Range<usize> {
+        self.step.keys().find(|name| name.get_ref() == step).map_or(0..0, Spanned::span)
+    }
+
+    fn into_workflow(self, name: &str) -> Workflow {
+        let steps = self
+            .step
+            .into_iter()
+            .filter_map(|(name, node)| Some((name.into_inner(), node.into_node()?)))
+            .collect();
+        Workflow { name: name.to_owned(), title: self.title, start: self.start.into_inner(), steps }
+    }
+}
+
+impl WrittenNode {
+    fn into_node(self) -> Option<Node> {
+        Some(Node {
+            kind: self.kind()?,
+            each: self.each(),
+            notice: self.subject.zip(self.text).map(|(subject, text)| Notice {
+                subject: subject.into_inner(),
+                text: text.into_inner(),
+            }),
+            on_success: self.on_success.map(Spanned::into_inner),
+            on_failure: self.on_failure.map(Spanned::into_inner),
+            retry: self.retry.unwrap_or_default(),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+        })
+    }
+}
