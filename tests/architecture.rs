@@ -61,7 +61,7 @@ fn modules_do_not_import_each_other_in_a_circle() {
         ("src/run/b/deep.rs", ""),
         ("src/run/c.rs", "fn f() { super::a::go() }"),
     ];
-    catches(rules::circles, &circle, "src/run: a -> b -> c -> a");
+    catches(rules::circles, &circle, "src/run: a -> b (src/run/a.rs:1) -> c (");
     let tree =
         [("src/run/mod.rs", "use self::a::A;"), ("src/run/a.rs", "use super::Run;"), ("src/x.rs", "use crate::run;")];
     allows(rules::circles, &tree);
