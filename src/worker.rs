@@ -22,10 +22,12 @@ use crate::{
 pub struct Load {
     /// The queues it serves.
     pub queues: Vec<Queue>,
-    /// Steps at once in each queue.
+    /// Steps at once in each loop.
     pub steps: usize,
     /// Hints fetched at once. Few spread the work over nodes, many cost fewer round trips.
     pub batch: usize,
+    /// Loops that fetch, in each queue.
+    pub loops: usize,
 }
 
 /// How often an idle queue is looked at. Less begins steps sooner and keeps the database busier.
@@ -39,8 +41,10 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {
-        let shop = Shop { engine: engine.clone(), steps: steps.clone() };
-        workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
+        for _ in 0..load.loops {
+            let shop = Shop { engine: engine.clone(), steps: steps.clone() };
+            workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
+        }
     }
     workers.spawn(keep_leases(engine, stop, steps.clone()));
     workers.close();
@@ -60,7 +64,7 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
     let mut incarnation = 0_u32;
     while !stop.is_cancelled() {
         incarnation += 1;
-        let name = format!("{}-{}-{incarnation}", shop.engine.settings.worker, queue.name());
+        let name = format!("{}-{}-{incarnation}-{:08x}", shop.engine.settings.worker, queue.name(), rand::random::<u32>());
         let began = std::time::Instant::now();
         run_worker(&shop, queue, &load, &name, &stop).await;
         if stop.is_cancelled() {

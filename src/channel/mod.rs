@@ -3,9 +3,17 @@
 //! A channel makes exactly one attempt: it never retries, never touches the database, and turns whatever the far side
 //! says into an [`Outcome`]. All of them pass one conformance suite. Called by the step that transmits.
 
+pub mod account;
+mod check;
+mod discard;
+mod email;
+mod folder;
+mod token;
+
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
@@ -17,6 +25,8 @@ pub struct Parcel {
     pub key: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
+    /// When the transmission was made. It dates the message, so that every attempt sends the same bytes.
+    pub created_at: DateTime<Utc>,
     /// The recipient's name, as people write it.
     pub recipient: String,
     /// The address on this channel: a mailbox, a path.
@@ -56,6 +66,16 @@ pub enum Outcome {
     Refused(Reason),
     /// The far side may or may not have it.
     Uncertain(Reason),
+}
+
+impl Outcome {
+    /// Why it did not arrive for certain, unless it did.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Accepted(_) | Self::Delivered(_) => None,
+            Self::Deferred { reason, .. } | Self::Refused(reason) | Self::Uncertain(reason) => Some(reason),
+        }
+    }
 }
 
 impl Outcome {

@@ -41,7 +41,9 @@ pub enum MailboxError {
     LongDomain(usize),
     #[error("the mailbox is {0} bytes long; mail servers take {LONGEST_ADDRESS} at most")]
     Long(usize),
-    #[error("the part before the @ holds a blank, or dots or signs where they cannot be; put it in quotes if it is meant so")]
+    #[error(
+        "the part before the @ holds a blank, or dots or signs where they cannot be; put it in quotes if it is meant so"
+    )]
     BadLocal,
     #[error("the domain `{0}` has no dot; write it in full, such as example.org")]
     ShortDomain(String),

@@ -1,8 +1,24 @@
 //! Contacts: addresses that were parsed, and the policy that picks among them.
+//!
+//! A contact is parsed, never matched against a pattern: what comes out of [`Contact::parse`] can be sent to, and what
+//! is wrong with the rest is said in words that name the remedy. Called when a batch is saved and when a run expands.
 
-use std::collections::BTreeMap;
+pub mod label;
+pub mod mailbox;
+pub mod path;
+pub mod policy;
+
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+
+use crate::reason::{Reason, Scope};
+
+use self::{
+    label::{Label, LabelError},
+    mailbox::{Mailbox, MailboxError},
+    path::{FolderPath, PathError},
+};
 
 /// A recipient's contacts by channel: `{ "email": "ann@example.org", "folder": "site-a" }`.
 pub type Contacts = BTreeMap<String, String>;
@@ -28,4 +44,61 @@ pub enum Send {
     FirstValid,
     /// The first in order, the next one when it fails.
     Fallback,
+}
+
+/// A contact of any channel, parsed. Its text is the canonical form that is kept in the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contact {
+    Mailbox(Mailbox),
+    Path(FolderPath),
+    Label(Label),
+}
+
+/// Why a contact cannot be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContactError {
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error(transparent)]
+    Label(#[from] LabelError),
+}
+
+impl Contact {
+    /// Parses `text` by the rules of `channel`.
+    pub fn parse(channel: &str, text: &str) -> Result<Self, ContactError> {
+        Ok(match channel {
+            "email" => Self::Mailbox(Mailbox::parse(text)?),
+            "folder" => Self::Path(FolderPath::parse(text)?),
+            _ => Self::Label(Label::parse(text)?),
+        })
+    }
+}
+
+impl fmt::Display for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.fmt(f),
+            Self::Path(path) => path.fmt(f),
+            Self::Label(label) => label.fmt(f),
+        }
+    }
+}
+
+impl ContactError {
+    /// The stable code of this kind of contact.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Mailbox(_) => "bad-mailbox",
+            Self::Path(_) => "bad-path",
+            Self::Label(_) => "bad-contact",
+        }
+    }
+}
+
+impl From<ContactError> for Reason {
+    fn from(error: ContactError) -> Self {
+        Self::new(Scope::Contact, error.code(), error.to_string())
+    }
 }

@@ -70,7 +70,9 @@ impl Policy {
             Send::All => "Every contact of a recipient is sent to.".to_owned(),
             Send::FirstValid => format!("Each recipient is sent to once: over the first of {order} that is valid."),
             Send::Fallback => {
-                format!("Each recipient is sent to over the first of {order} that is valid, and over the next if that fails.")
+                format!(
+                    "Each recipient is sent to over the first of {order} that is valid, and over the next if that fails."
+                )
             }
         }
     }
@@ -95,11 +97,7 @@ fn parse(channel: &str, contact: &str, channels: &BTreeSet<String>) -> Result<Co
 
 fn without_contact() -> Skip {
     let text = "the recipient has no contact; give it one, such as an e-mail address";
-    Skip {
-        channel: "none".to_owned(),
-        contact: String::new(),
-        reason: Reason::new(Scope::Contact, "no-contact", text),
-    }
+    Skip { channel: "none".to_owned(), contact: String::new(), reason: Reason::new(Scope::Contact, "no-contact", text) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 
 use super::{Engine, StepState, expand, notify, record, render, transmit};
 use crate::{
-    id::{ItemId, RunId, StepId, TransmissionId},
+    id::{ItemId, RunId, StepId},
     queue::Hint,
     reason::Reason,
     workflow::Kind,
@@ -29,7 +29,6 @@ pub struct Claim {
     /// The step's name in the graph.
     pub name: String,
     pub item: Option<ItemId>,
-    pub transmission: Option<TransmissionId>,
     /// Tries before this one that came to nothing.
     pub tries: i32,
 }
@@ -74,7 +73,7 @@ pub(super) async fn take(
            and run.id = step.run
            and run.paused_at is null
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
-                  step.item as "item: ItemId", step.transmission as "transmission: TransmissionId", step.tries
+                  step.item as "item: ItemId", step.tries
         "#,
         step as StepId,
         now,

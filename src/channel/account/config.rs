@@ -115,8 +115,9 @@ pub enum AccountFault {
     NoHost,
     #[error("`url` names no folder; write one such as folder:///srv/outbox")]
     NoFolder,
-    #[error("`{name}={value}` in `url` is not known; {remedy}")]
-    Parameter { name: String, value: String, remedy: &'static str },
+    // What it says is not shown: where a password holds a `?`, it is the rest of the password.
+    #[error("what follows the `?` in `url` is not known; {0}")]
+    Parameter(&'static str),
     #[error("user name and password in `url` are not UTF-8 once their percent signs are read")]
     Credentials,
     #[error("`from` is missing; write the sender, such as Reports <reports@example.org>")]

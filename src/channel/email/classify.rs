@@ -31,7 +31,8 @@ pub(super) fn outcome(host: &str, stage: Stage, trouble: Trouble, greylist: Dura
         Trouble::Said(reply) => said(host, stage, &reply, greylist),
         Trouble::Lost(text) => lost(host, stage, &text),
         Trouble::Distrust(text) => {
-            let text = format!("the certificate of {host} is not trusted: {text}; name its authority as the account's `ca`");
+            let text =
+                format!("the certificate of {host} is not trusted: {text}; name its authority as the account's `ca`");
             Outcome::Refused(Reason::new(Scope::Account, "smtp-certificate", text))
         }
         Trouble::Lacks(what) => {
@@ -43,7 +44,8 @@ pub(super) fn outcome(host: &str, stage: Stage, trouble: Trouble, greylist: Dura
 
 fn lost(host: &str, stage: Stage, text: &str) -> Outcome {
     if stage == Stage::Message {
-        let text = format!("the connection to {host} was lost after the whole message was sent ({text}): it may have arrived");
+        let text =
+            format!("the connection to {host} was lost after the whole message was sent ({text}): it may have arrived");
         return Outcome::Uncertain(Reason::new(Scope::Attempt, "smtp-lost-after-message", text));
     }
     let code = if stage == Stage::Connect { "smtp-connect" } else { "smtp-lost" };

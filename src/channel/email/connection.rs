@@ -1,6 +1,10 @@
 //! One open connection: commands with their answers, each within its time and each in the transcript.
 
-use std::{cell::Cell, fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use lettre::transport::smtp::{
     authentication::{Credentials, DEFAULT_MECHANISMS},
@@ -79,7 +83,11 @@ impl Connection {
     }
 
     /// Signs in. Of what is said meanwhile only the last answer is kept.
-    pub(super) async fn login(&mut self, credentials: &Credentials, transcript: &mut Transcript) -> Result<(), Trouble> {
+    pub(super) async fn login(
+        &mut self,
+        credentials: &Credentials,
+        transcript: &mut Transcript,
+    ) -> Result<(), Trouble> {
         if self.line.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
             return Err(Trouble::Lacks("AUTH PLAIN or AUTH LOGIN"));
         }
@@ -106,11 +114,13 @@ impl Connection {
         transcript: &mut Transcript,
     ) -> Result<Reply, (Stage, Trouble)> {
         transcript.sent(&format!("(message of {} bytes)", bytes.len()));
-        let all_sent = Cell::new(false);
+        // Its last line end comes with the dot.
+        let bytes = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+        let all_sent = AtomicBool::new(false);
         // The library asks for the next piece only when the one before is on its way, and sends the dot when there is
         // none: from that moment on, the server may have the message.
         let pieces = std::iter::once(bytes).chain(std::iter::from_fn(|| {
-            all_sent.set(true);
+            all_sent.store(true, Ordering::Relaxed);
             None
         }));
         let sent = timeout(self.patience.message, self.line.message_iter(pieces)).await;
@@ -120,7 +130,7 @@ impl Connection {
         };
         self.heard(answer, transcript)
             .map(|response| Reply::from(&response))
-            .map_err(|trouble| (if all_sent.get() { Stage::Message } else { Stage::Data }, trouble))
+            .map_err(|trouble| (if all_sent.load(Ordering::Relaxed) { Stage::Message } else { Stage::Data }, trouble))
     }
 
     /// Whether the connection can take another message after `outcome`; clears what is left of this one.

@@ -56,10 +56,7 @@ fn headers(from: &Named, to: &Mailbox, parcel: &Parcel) -> Result<MessageBuilder
         .date(SystemTime::from(parcel.created_at))
         .message_id(Some(id))
         // Keeps answering machines from answering (RFC 3834).
-        .raw_header(HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        ));
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()));
     // Given outright, so that it is never read back out of a header that holds a name from outside.
     message = message.envelope(Envelope::new(Some(from.email.clone()), vec![to.address().clone()])?);
     Ok(message)

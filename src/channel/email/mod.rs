@@ -91,7 +91,9 @@ impl Email {
                 connection.leave().await;
                 Ok(seen)
             }
-            Err(Outcome::Deferred { reason, .. } | Outcome::Refused(reason) | Outcome::Uncertain(reason)) => Err(reason),
+            Err(Outcome::Deferred { reason, .. } | Outcome::Refused(reason) | Outcome::Uncertain(reason)) => {
+                Err(reason)
+            }
             Err(Outcome::Accepted(proof) | Outcome::Delivered(proof)) => Ok(proof.text),
         }
     }
@@ -191,7 +193,8 @@ fn proof(connection: &Connection, reply: &Reply) -> Proof {
 }
 
 fn too_big(size: usize, limit: usize, host: &str) -> Reason {
-    let text = format!("the message is {size} bytes long and {host} takes {limit} at most; send fewer or smaller files");
+    let text =
+        format!("the message is {size} bytes long and {host} takes {limit} at most; send fewer or smaller files");
     Reason::new(Scope::Document, "smtp-size", text)
 }
 

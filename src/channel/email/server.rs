@@ -1,6 +1,6 @@
 //! Where a mail server is and how it wants to be met: TLS, credentials, patience.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, time::Duration};
 
 use lettre::transport::smtp::{
     authentication::Credentials,
@@ -36,7 +36,6 @@ pub(super) struct Server {
     pub greylist: Duration,
 }
 
-#[derive(Debug)]
 enum Security {
     /// Plain text, for servers on the same machine or network.
     None,
@@ -112,6 +111,16 @@ impl Server {
     }
 }
 
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Starttls(_) => "starttls",
+            Self::Tls(_) => "tls",
+        })
+    }
+}
+
 fn host(url: &Url) -> Option<String> {
     match url.host()? {
         Host::Domain(name) => (!name.is_empty()).then(|| name.to_owned()),
@@ -125,9 +134,7 @@ fn security(url: &Url, host: &str, ca: Option<&Path>) -> Result<Security, Accoun
     for (name, value) in url.query_pairs() {
         let known = name == "tls" && matches!(&*value, "tls" | "starttls" | "none");
         if !known || url.scheme() == "smtps" && value != "tls" {
-            let (name, value) = (name.into_owned(), value.into_owned());
-            let remedy = "write smtp://...?tls=starttls, tls=tls or tls=none";
-            return Err(AccountFault::Parameter { name, value, remedy });
+            return Err(AccountFault::Parameter("write smtp://...?tls=starttls, tls=tls or tls=none"));
         }
         wanted = value.into_owned();
     }
@@ -141,7 +148,7 @@ fn security(url: &Url, host: &str, ca: Option<&Path>) -> Result<Security, Accoun
 fn trust(host: &str, ca: Option<&Path>) -> Result<TlsParameters, AccountFault> {
     let mut tls = TlsParameters::builder(host.to_owned());
     if let Some(path) = ca {
-        let fault = |error: &dyn std::fmt::Display| AccountFault::Certificate(format!("{}: {error}", path.display()));
+        let fault = |error: &dyn fmt::Display| AccountFault::Certificate(format!("{}: {error}", path.display()));
         let pem = fs::read(path).map_err(|error| fault(&error))?;
         tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| fault(&error))?);
     }

@@ -1,6 +1,6 @@
 //! The conversation with a server as an administrator may read it: no passwords, no bodies.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// The longest transcript, in bytes; a server that talks on is cut short.
 const LONGEST: usize = 16 * 1024;
@@ -16,7 +16,7 @@ impl Transcript {
     }
 
     /// What the server said.
-    pub(super) fn heard(&mut self, reply: &impl std::fmt::Display) {
+    pub(super) fn heard(&mut self, reply: &impl Display) {
         self.line('<', &reply.to_string());
     }
 

@@ -7,7 +7,10 @@
 mod name;
 mod place;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use lettre::message::Mailbox as Sender;
@@ -94,16 +97,13 @@ fn wants_mails(url: &Url) -> Result<bool, AccountFault> {
         mails = match (&*name, &*value) {
             ("format", "eml") => true,
             ("format", "files") => false,
-            _ => {
-                let (name, value) = (name.into_owned(), value.into_owned());
-                return Err(AccountFault::Parameter { name, value, remedy: "write format=files or format=eml" });
-            }
+            _ => return Err(AccountFault::Parameter("write format=files or format=eml")),
         };
     }
     Ok(mails)
 }
 
-fn report(root: &std::path::Path, placed: io::Result<Vec<String>>) -> Report {
+fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
     match placed {
         Ok(lines) => {
             let proof = Proof { by: root.display().to_string(), text: lines.join(", ") };
@@ -112,15 +112,14 @@ fn report(root: &std::path::Path, placed: io::Result<Vec<String>>) -> Report {
         Err(error) => {
             let (refused, reason) = trouble(root, &error);
             let transcript = reason.text.clone();
-            let outcome =
-                if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
+            let outcome = if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
             Report { outcome, transcript }
         }
     }
 }
 
 /// What the disk's words mean, and whether it is in vain to try again.
-fn trouble(root: &std::path::Path, error: &io::Error) -> (bool, Reason) {
+fn trouble(root: &Path, error: &io::Error) -> (bool, Reason) {
     let (refused, scope, code) = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (true, Scope::Account, "folder-denied"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (false, Scope::Account, "folder-full"),

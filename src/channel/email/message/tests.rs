@@ -14,7 +14,11 @@ fn parcel() -> Parcel {
         created_at: DateTime::from_timestamp(1_775_023_200, 0).unwrap(),
         recipient: "Ann Baker".to_owned(),
         contact: "ann@example.org".to_owned(),
-        message: channel::Message { subject: "Open orders".to_owned(), text: "Good morning,\n.\nyours".to_owned(), html: None },
+        message: channel::Message {
+            subject: "Open orders".to_owned(),
+            text: "Good morning,\n.\nyours".to_owned(),
+            html: None,
+        },
         files: Vec::new(),
     }
 }
@@ -44,28 +48,30 @@ fn a_message_says_from_whom_to_whom_and_when() {
     assert_eq!((from.name(), from.address()), (Some("Zentrale Größe"), Some("reports@site.example")));
     let to = message.to().and_then(|it| it.first()).unwrap();
     assert_eq!((to.name(), to.address()), (Some("Ann Baker"), Some("ann@example.org")));
-    assert_eq!(message.body_text(0).as_deref(), Some("Good morning,\r\n.\r\nyours"));
+    assert_eq!(message.body_text(0).as_deref(), Some("Good morning,\r\n.\r\nyours\r\n"));
 }
 
 #[test]
 fn every_attempt_sends_the_same_bytes() {
-    let mut again = parcel();
-    again.attempt = 2;
-    for parcel in [&mut parcel(), &mut again] {
-        parcel.message.html = Some("<p>Good morning</p>".to_owned());
-        parcel.files = vec![file("a.pdf", b"%PDF")];
-    }
-    assert_eq!(built(&parcel()), built(&Parcel { attempt: 2, ..parcel() }));
-    let mut other = parcel();
-    other.key = "run-7_4".to_owned();
-    assert_ne!(built(&parcel()), built(&other));
+    let mut first = parcel();
+    first.message.html = Some("<p>Good morning</p>".to_owned());
+    first.files = vec![file("a.pdf", b"%PDF")];
+    let again = Parcel { attempt: 2, ..first.clone() };
+    let other = Parcel { key: "run-7_4".to_owned(), ..first.clone() };
+
+    assert_eq!(built(&first), built(&again));
+    assert_ne!(built(&first), built(&other));
 }
 
 #[test]
 fn a_message_carries_both_texts_and_all_files() {
     let mut parcel = parcel();
     parcel.message.html = Some("<p>Grüße</p>".to_owned());
-    parcel.files = vec![file("Größe 日本 🎉.pdf", b"%PDF \r\n \n \r \0 \xff"), file("a\"b;c.pdf", b""), file(&"n".repeat(200), b"x")];
+    parcel.files = vec![
+        file("Größe 日本 🎉.pdf", b"%PDF \r\n \n \r \0 \xff"),
+        file("a\"b;c.pdf", b""),
+        file(&"n".repeat(200), b"x"),
+    ];
     let bytes = built(&parcel);
     let message = parsed(&bytes);
 

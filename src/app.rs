@@ -1,0 +1,211 @@
+//! A node put together: settings, database, engine and doors.
+//!
+//! Commands open one and use its parts; `up`, `serve` and `work` also run it until they are told to stop. Stopping
+//! goes in order: no new steps, the steps in flight to their end, the doors, the database.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    catalog::{self, Shelf},
+    channel::account::{AccountConfig, Channels},
+    clock::Clock,
+    config::{self, Config},
+    db::{self, Database, DatabaseError},
+    document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
+    http,
+    queue::{self, Queue},
+    run::{Engine, Settings},
+    source, sweep,
+    worker::{self, Load},
+    workflow::{self, Folder},
+};
+
+/// A node's parts.
+pub struct App {
+    pub config: Config,
+    pub database: Database,
+    pub engine: Engine,
+    pub shelf: Shelf,
+}
+
+/// What a node does.
+#[derive(Debug, Clone)]
+pub struct Roles {
+    /// Answers at the doors.
+    pub doors: bool,
+    /// Serves these queues.
+    pub queues: Vec<Queue>,
+}
+
+impl App {
+    /// Opens the database, starting a private one in `data` when none is configured, brings its schema and the
+    /// workflows up to date, and puts the engine together. A data folder that another Postbook has is shared when
+    /// `join` says so.
+    ///
+    /// # Errors
+    /// With all faults of the accounts or the workflows, and when the database cannot be opened.
+    pub async fn open(config: Config, data: &Path, join: bool) -> Result<Self> {
+        let channels = channels(&config)?;
+        let folders = folders(&config)?;
+        let database = match join {
+            true => Database::join(&config.database, data).await,
+            false => Database::open(&config.database, data).await,
+        };
+        let database = database.map_err(refusal)?;
+        db::migrate(&database.pool, queue::setup).await.map_err(refusal)?;
+        let store = store(&config, &database)?;
+        let clock = Clock;
+        catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
+        let toolbox = toolbox(&config, store.clone())?;
+        let settings = Settings {
+            worker: worker_name(),
+            lease: config.engine.lease,
+            deaths: i32::from(config.engine.deaths),
+        };
+        let engine = Engine::new(database.pool.clone(), channels, toolbox, settings);
+        let shelf = Shelf { db: database.pool.clone(), store };
+        Ok(Self { config, database, engine, shelf })
+    }
+
+    /// Does what `roles` say until `stop`, and calls `ready` with the address of the doors once they are open.
+    ///
+    /// # Errors
+    /// When the doors cannot be opened.
+    pub async fn run(&self, roles: Roles, stop: CancellationToken, ready: impl FnOnce(Option<String>)) -> Result<()> {
+        let tasks = TaskTracker::new();
+        let doors = CancellationToken::new();
+        let _closing = doors.clone().drop_guard();
+        let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
+        let steps = self.config.engine.steps.get();
+        let load = Load { queues: roles.queues, steps, batch: steps.clamp(1, 100), loops: self.config.engine.fetchers.get() };
+        ready(address);
+        tokio::join!(
+            worker::work(self.engine.clone(), load, stop.clone()),
+            sweep::sweep(self.engine.clone(), self.config.engine.sweep, stop.clone()),
+            stop.cancelled(),
+        );
+        doors.cancel();
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
+    }
+
+    async fn open_doors(&self, tasks: &TaskTracker, stop: CancellationToken) -> Result<String> {
+        let listen = self.config.http.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("the doors cannot be opened at {listen}; set `http.listen` to a free address")
+        })?;
+        let address = listener.local_addr().context("asking where the doors are")?;
+        let router = http::router(self.doors(stop.clone()))?;
+        tasks.spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the doors closed");
+            }
+        });
+        Ok(format!("http://{address}"))
+    }
+
+    fn doors(&self, stop: CancellationToken) -> http::App {
+        let accounts = self.engine.channels.accounts();
+        http::App {
+            clock: self.engine.clock,
+            shelf: self.shelf.clone(),
+            engine: self.engine.clone(),
+            accounts: Arc::new(accounts.map(|it| (it.name().to_owned(), it.channel().to_owned())).collect()),
+            body_limit: usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX),
+            metrics: Arc::default(),
+            stop,
+        }
+    }
+}
+
+/// The accounts by name, with their channels, as checks of batches want them.
+pub fn accounts(engine: &Engine) -> std::collections::BTreeMap<String, String> {
+    engine.channels.accounts().map(|it| (it.name().to_owned(), it.channel().to_owned())).collect()
+}
+
+/// Opens the configured accounts.
+///
+/// # Errors
+/// With what is wrong with any of them.
+pub fn channels(config: &Config) -> Result<Channels> {
+    let accounts = config.accounts().map(|(name, account)| (name.to_owned(), account_config(account))).collect();
+    Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
+}
+
+fn account_config(account: &config::Account) -> AccountConfig {
+    account.clone().into()
+}
+
+/// The workflows that come along and those of the configured folder; a folder there replaces one of the same name.
+///
+/// # Errors
+/// With every fault in any of them.
+pub fn folders(config: &Config) -> Result<Vec<Folder>> {
+    let mut all = workflow::embedded();
+    if let Some(root) = &config.engine.workflows {
+        let own = workflow::folders(root)?;
+        all.retain(|folder| !own.iter().any(|it| it.name == folder.name));
+        all.extend(own);
+    }
+    let faults = catalog::workflow::check(&all);
+    if faults.is_empty() { Ok(all) } else { Err(listed("workflows", &faults)) }
+}
+
+fn listed<T: std::fmt::Display>(what: &str, faults: &[T]) -> anyhow::Error {
+    let lines: Vec<_> = faults.iter().map(|fault| format!("  {fault}")).collect();
+    anyhow!("the {what} have faults:\n{}", lines.join("\n"))
+}
+
+fn store(config: &Config, database: &Database) -> Result<Store> {
+    let db = database.pool.clone();
+    let Some(url) = &config.blobs.url else { return Ok(Store::in_database(db)) };
+    let url = url::Url::parse(url.expose()).context("`blobs.url` is not a URL such as file:///var/lib/postbook/blobs")?;
+    if url.scheme() != "file" {
+        bail!("`blobs.url` is of the kind {}; blobs can be kept in a folder (file:///path) or in the database (empty)", url.scheme());
+    }
+    let folder = url.to_file_path().map_err(|()| anyhow!("`blobs.url` names no folder of this machine"))?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    let objects = object_store::local::LocalFileSystem::new_with_prefix(&folder)
+        .with_context(|| format!("opening the folder {}", folder.display()))?;
+    Ok(Store::in_objects(db, Arc::new(objects)))
+}
+
+fn toolbox(config: &Config, store: Store) -> Result<Toolbox> {
+    let program = std::env::current_exe().context("finding this program, which renders in processes of its own")?;
+    let defaults = RendererConfig::default();
+    let children = match config.render.children {
+        0 => defaults.children,
+        children => children,
+    };
+    let limits = RendererConfig { children, timeout: config.render.timeout, memory: config.render.memory.0 };
+    let allow = config.remote.allow.iter().map(|it| it.parse()).collect::<Result<_, _>>();
+    let allow = allow.map_err(|error: source::http::AllowedError| anyhow!("`remote.allow`: {error}"))?;
+    Ok(Toolbox {
+        renderer: Renderer::new(program, limits),
+        http: source::http::Client::new(&source::http::RemoteConfig { allow })?,
+        store,
+        expressions: Expressions::default(),
+        secrets: config.secret.clone(),
+    })
+}
+
+/// Host, process and a random part: new at every start, so that nothing of an earlier one is taken for its own.
+fn worker_name() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "node" } else { host };
+    format!("{host}-{}-{:08x}", std::process::id(), rand::random::<u32>())
+}
+
+fn refusal(error: DatabaseError) -> anyhow::Error {
+    match error {
+        DatabaseError::Fault(fault) => fault,
+        refusal => anyhow!(refusal),
+    }
+}

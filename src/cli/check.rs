@@ -1,0 +1,73 @@
+//! Checking everything that can be checked without sending, and telling all faults at once.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Place, log_to_stderr, print};
+use crate::{app, db};
+
+/// One thing that was looked at.
+struct Finding {
+    what: String,
+    result: Result<String, String>,
+}
+
+pub(super) async fn check(place: &Place) -> Result<ExitCode> {
+    let config = place.config()?;
+    log_to_stderr(&config, "error");
+    let mut findings = vec![Finding { what: "settings".to_owned(), result: Ok("fit".to_owned()) }];
+    let folders = app::folders(&config).map(|folders| {
+        let names: Vec<_> = folders.iter().map(|folder| folder.name.as_str()).collect();
+        names.join(", ")
+    });
+    findings.push(Finding { what: "workflows".to_owned(), result: folders.map_err(|error| format!("{error:#}")) });
+    findings.push(Finding { what: "database".to_owned(), result: database(place, &config).await });
+    match app::channels(&config) {
+        Ok(channels) => {
+            for account in channels.accounts() {
+                let what = format!("account {}", account.name());
+                findings.push(Finding { what, result: account.probe().await.map_err(|reason| reason.text) });
+            }
+        }
+        Err(error) => findings.push(Finding { what: "accounts".to_owned(), result: Err(format!("{error:#}")) }),
+    }
+    let sound = findings.iter().all(|finding| finding.result.is_ok());
+    told(place, &findings)?;
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn database(place: &Place, config: &crate::config::Config) -> Result<String, String> {
+    let database = db::Database::join(&config.database, &place.data).await.map_err(|error| chain(&error))?;
+    let migrated = db::migrate(&database.pool, crate::queue::setup).await.map_err(|error| chain(&error));
+    database.close().await.map_err(|error| format!("{error:#}"))?;
+    migrated.map(|()| "answers, and its schema is up to date".to_owned())
+}
+
+fn chain(error: &db::DatabaseError) -> String {
+    match error {
+        db::DatabaseError::Fault(fault) => format!("{fault:#}"),
+        refusal => refusal.to_string(),
+    }
+}
+
+fn told(place: &Place, findings: &[Finding]) -> Result<()> {
+    if place.json {
+        let items: Vec<_> = findings
+            .iter()
+            .map(|finding| match &finding.result {
+                Ok(text) => json!({ "what": finding.what, "ok": true, "text": text }),
+                Err(text) => json!({ "what": finding.what, "ok": false, "text": text }),
+            })
+            .collect();
+        return print::json(&json!({ "items": items }));
+    }
+    for finding in findings {
+        match &finding.result {
+            Ok(text) => println!("ok     {}: {text}", finding.what),
+            Err(text) => println!("FAULT  {}: {text}", finding.what),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Writing what is set up as files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Place;
+use crate::{
+    account,
+    app::App,
+    catalog::{batch, document, input},
+    document::Source,
+};
+
+/// Writes what is set up as files.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    dir: PathBuf,
+}
+
+/// Everything there is, in one page.
+const ALL: i64 = i32::MAX as i64;
+
+impl Export {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        let db = &app.database.pool;
+        let mut count = 0;
+        for user in account::list(db, None, ALL).await? {
+            write(&self.dir.join("users"), &user.name, &user)?;
+            count += 1;
+        }
+        for summary in document::list(db, None, ALL).await? {
+            export_document(&app, &self.dir.join("documents"), &summary.name).await?;
+            count += 1;
+        }
+        for summary in batch::list(db, None, (None, ALL)).await? {
+            if let Some((batch, _)) = batch::get(&app.shelf, &summary.name, None).await? {
+                write(&self.dir.join("batches"), &summary.name, &batch)?;
+                count += 1;
+            }
+        }
+        println!("{count} files written below {}", self.dir.display());
+        app.database.close().await
+    }
+}
+
+/// A stored document's bytes stand beside it.
+async fn export_document(app: &App, dir: &Path, name: &str) -> Result<()> {
+    let Some((document, _)) = document::find(&app.database.pool, name).await? else { return Ok(()) };
+    let Some((written, _)) = document::get(&app.database.pool, name).await? else { return Ok(()) };
+    let Source::Stored { file, digest, .. } = &document.source else {
+        return write(dir, name, &written);
+    };
+    let extension = Path::new(file).extension().map(|it| it.to_string_lossy().into_owned());
+    let beside = format!("{name}.{}", extension.unwrap_or_else(|| "bin".to_owned()));
+    let mut value = serde_json::to_value(input::Document { digest: None, content: None, ..written })?;
+    value["path"] = Value::String(beside.clone());
+    write(dir, name, &value)?;
+    let path = dir.join(beside);
+    let bytes = app.shelf.store.get(digest).await?;
+    std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let path = dir.join(format!("{name}.toml"));
+    let text = toml::to_string_pretty(value).with_context(|| format!("writing {} as TOML", path.display()))?;
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}

@@ -1,0 +1,193 @@
+//! Commands about users and tokens.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::{Place, author, print};
+use crate::{
+    account::{self, Role, UserInput, token},
+    app::App,
+    catalog::{Expect, Faults},
+};
+
+/// What is done about users.
+#[derive(Debug, Subcommand)]
+pub(super) enum User {
+    /// Adds a user.
+    Add(Box<Add>),
+    /// Lists users.
+    List,
+    /// Keeps a user and their tokens out.
+    Disable {
+        /// The user's name.
+        name: String,
+    },
+    /// Lets a user in again.
+    Enable {
+        /// The user's name.
+        name: String,
+    },
+}
+
+/// A user to add.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    name: String,
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long, default_value = "user")]
+    role: RoleArg,
+    #[arg(long)]
+    email: Option<String>,
+    /// Tell them by mail when a run fails.
+    #[arg(long)]
+    monitor: bool,
+    /// What expressions see as `user.NAME`.
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
+    attributes: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RoleArg {
+    User,
+    Operator,
+    Admin,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::User => Self::User,
+            RoleArg::Operator => Self::Operator,
+            RoleArg::Admin => Self::Admin,
+        }
+    }
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, for example --attribute company=Acme")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl User {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        match self {
+            Self::Add(add) => added(&app, place, *add).await?,
+            Self::List => listed(&app, place).await?,
+            Self::Disable { name } => account::enable(&app.database.pool, &author(&app), (&name, false)).await?,
+            Self::Enable { name } => account::enable(&app.database.pool, &author(&app), (&name, true)).await?,
+        }
+        app.database.close().await
+    }
+}
+
+async fn added(app: &App, place: &Place, add: Add) -> Result<()> {
+    let attributes: Map<String, Value> = add.attributes.into_iter().map(|(name, value)| (name, json!(value))).collect();
+    let input = UserInput {
+        name: Some(add.name),
+        title: add.title,
+        role: Some(add.role.into()),
+        attributes: Some(attributes),
+        contacts: add.email.into_iter().map(|email| ("email".to_owned(), email)).collect(),
+        monitor: Some(add.monitor),
+        enabled: Some(true),
+    };
+    let user = match account::check(input, Faults::default()) {
+        Ok(user) => user,
+        Err(faults) => bail!("the user cannot be added:\n{faults}"),
+    };
+    let name = user.name.clone();
+    account::save(&app.database.pool, &author(app), user, Expect::Absent).await?;
+    match account::get(&app.database.pool, &name).await? {
+        Some(user) if place.json => print::json(&user),
+        _ => {
+            println!("user {name} added; `postbook token new {name}` makes a token for the API");
+            Ok(())
+        }
+    }
+}
+
+async fn listed(app: &App, place: &Place) -> Result<()> {
+    let users = account::list(&app.database.pool, None, i64::from(i32::MAX)).await?;
+    if place.json {
+        return print::json(&json!({ "items": users }));
+    }
+    print::table(
+        ["name", "title", "role", "e-mail", "monitor", "enabled"],
+        users.into_iter().map(|user| {
+            let email = user.contacts.get("email").cloned().unwrap_or_default();
+            let yes = |it| if it { "yes" } else { "no" }.to_owned();
+            [user.name, user.title, print::word(&user.role), email, yes(user.monitor), yes(user.enabled)]
+        }),
+    );
+    Ok(())
+}
+
+/// What is done about tokens.
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    /// Makes a token; it is shown this once.
+    New {
+        /// The user whose token it is.
+        user: String,
+        /// What it may do at most; the user's role otherwise.
+        #[arg(long)]
+        scope: Option<RoleArg>,
+        /// What it is for.
+        #[arg(long, default_value = "made on the command line")]
+        title: String,
+    },
+    /// Ends a token.
+    Revoke {
+        /// Its number.
+        token: i64,
+    },
+    /// Lists tokens without their secrets.
+    List,
+}
+
+impl Token {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        let db = &app.database.pool;
+        match self {
+            Self::New { user, scope, title } => {
+                let issued = token::issue(db, &author(&app), (&user, &title, scope.map(Role::from))).await?;
+                if place.json {
+                    print::json(&issued)?;
+                } else {
+                    println!("{}", issued.token);
+                }
+            }
+            Self::Revoke { token } => {
+                if !account::revoke(db, &author(&app), (token, None)).await? {
+                    bail!("there is no token {token} that could be revoked; `postbook token list` shows them");
+                }
+            }
+            Self::List => {
+                let tokens = account::tokens(db, None, (None, i64::from(i32::MAX))).await?;
+                if place.json {
+                    print::json(&json!({ "items": tokens }))?;
+                } else {
+                    print::table(
+                        ["no.", "user", "title", "scope", "made", "last used", "revoked"],
+                        tokens.into_iter().map(|it| {
+                            [
+                                it.id.to_string(),
+                                it.user,
+                                it.title,
+                                print::word(&it.scope),
+                                print::time(Some(it.created_at)),
+                                print::time(it.last_used_at),
+                                print::time(it.revoked_at),
+                            ]
+                        }),
+                    );
+                }
+            }
+        }
+        app.database.close().await
+    }
+}

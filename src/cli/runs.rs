@@ -1,0 +1,246 @@
+//! Commands that start runs and act on them.
+
+use std::{collections::HashSet, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use chrono::NaiveDate;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{Place, print, watch};
+use crate::{
+    app::App,
+    id::{RunId, TransmissionId},
+    run::{
+        self, Cause, CauseKind, RunState, Start,
+        act::{self, Again, Settlement},
+    },
+};
+
+/// Who acts, in logs of runs.
+const BY: &str = "cli";
+
+/// Starts a run.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    batch: String,
+    /// A parameter for this run only, for the documents that declare it.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    params: Vec<(String, Value)>,
+    /// The date the run is about; today otherwise.
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    /// Wait for the end; the command fails when not everything was sent.
+    #[arg(long)]
+    wait: bool,
+    /// Hold it until it is released.
+    #[arg(long)]
+    hold: bool,
+    /// Starting twice with the same key starts one run.
+    #[arg(long)]
+    key: Option<String>,
+}
+
+impl Run {
+    pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
+        let app = place.open().await?;
+        let key = self.key.unwrap_or_else(fresh_key);
+        let start = Start {
+            batch: self.batch,
+            cause: Cause { kind: CauseKind::Demand, key: format!("demand {key}"), by: Some(BY.to_owned()) },
+            date: self.date,
+            params: self.params.into_iter().collect(),
+            hold: self.hold,
+        };
+        let started = run::start(&app.engine, start).await?;
+        let mut code = ExitCode::SUCCESS;
+        if self.wait {
+            let ended = watch::watch(&app.database.pool, started.run).await?;
+            if !matches!(ended.state, RunState::Succeeded) {
+                code = ExitCode::FAILURE;
+            }
+        }
+        told(&app, place, started.run).await?;
+        app.database.close().await?;
+        Ok(code)
+    }
+}
+
+/// A key nobody has used.
+fn fresh_key() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// Reads `name=value`; a value that is JSON counts as such, anything else as text.
+fn param(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, for example --param month=4")?;
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))))
+}
+
+async fn told(app: &App, place: &Place, run: RunId) -> Result<()> {
+    let run = run::book::run(&app.database.pool, run, None).await?.with_context(|| format!("there is no run {run}"))?;
+    if place.json {
+        return print::json(&run);
+    }
+    let counts = run.counts;
+    println!(
+        "run {} of {}: {} ({} sent, {} failed, {} skipped, {} on their way)",
+        run.id,
+        run.batch,
+        print::word(&run.state),
+        counts.delivered + counts.accepted,
+        counts.failed,
+        counts.skipped,
+        counts.open(),
+    );
+    Ok(())
+}
+
+/// Says what a run would do.
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    batch: String,
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    params: Vec<(String, Value)>,
+    #[arg(long)]
+    date: Option<NaiveDate>,
+}
+
+impl Preview {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        let params: Map<String, Value> = self.params.into_iter().collect();
+        let preview = run::preview(&app.engine, &self.batch, self.date, &params).await?;
+        if place.json {
+            print::json(&preview)?;
+        } else {
+            shown(&preview);
+        }
+        app.database.close().await
+    }
+}
+
+fn shown(preview: &run::Preview) {
+    println!("{} for {}, as {}. {}", preview.batch, preview.business_date, preview.run_as, preview.policy);
+    println!(
+        "{} recipients: {} transmissions would be sent, {} skipped, {} fail.",
+        preview.recipients, preview.queued, preview.skipped, preview.failed
+    );
+    for fault in &preview.faults {
+        println!("In the way: {fault}");
+    }
+    print::table(
+        ["document", "file", "pages", "bytes", "fault"],
+        preview.documents.iter().map(|document| {
+            [
+                document.name.clone(),
+                document.file.clone().unwrap_or_default(),
+                document.pages.map(|pages| pages.to_string()).unwrap_or_default(),
+                document.size.map(|size| size.to_string()).unwrap_or_default(),
+                document.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default(),
+            ]
+        }),
+    );
+    print::table(
+        ["recipient", "channel", "contact", "documents", "state", "why"],
+        preview.transmissions.iter().chain(&preview.missing).map(|it| {
+            [
+                it.recipient.clone(),
+                it.channel.clone(),
+                it.contact.clone(),
+                it.documents.join(", "),
+                print::word(&it.state),
+                it.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default(),
+            ]
+        }),
+    );
+}
+
+/// An act on a run.
+#[derive(Debug, Args)]
+pub(super) struct Act {
+    run: RunId,
+}
+
+/// What is done to the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deed {
+    Retry,
+    Cancel,
+    Pause,
+    Resume,
+    Release,
+}
+
+impl Act {
+    pub(super) async fn run(self, place: &Place, deed: Deed) -> Result<()> {
+        let app = place.open().await?;
+        match deed {
+            Deed::Retry => drop(act::retry(&app.engine, self.run, BY).await?),
+            Deed::Cancel => act::cancel(&app.engine, self.run, BY).await?,
+            Deed::Pause => act::pause(&app.engine, self.run, BY).await?,
+            Deed::Resume => act::resume(&app.engine, self.run, BY).await?,
+            Deed::Release => act::release(&app.engine, self.run, BY).await?,
+        }
+        told(&app, place, self.run).await?;
+        app.database.close().await
+    }
+}
+
+/// Sends transmissions again.
+#[derive(Debug, Args)]
+pub(super) struct Resend {
+    #[arg(required = true, value_name = "TRANSMISSION")]
+    transmissions: Vec<TransmissionId>,
+    /// Render the documents again instead of sending the same bytes.
+    #[arg(long)]
+    render: bool,
+}
+
+impl Resend {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        let unique: HashSet<_> = self.transmissions.iter().collect();
+        if unique.len() < self.transmissions.len() {
+            bail!("a transmission is named twice; name each once");
+        }
+        let mut sent = Vec::new();
+        for transmission in self.transmissions {
+            let again = Again { render: self.render, key: fresh_key(), by: BY.to_owned() };
+            let copy = act::resend(&app.engine, transmission, &again).await?;
+            if !place.json {
+                println!("transmission {transmission} is sent again as {copy}");
+            }
+            sent.push(json!({ "transmission": transmission, "again": copy }));
+        }
+        if place.json {
+            print::json(&sent)?;
+        }
+        app.database.close().await
+    }
+}
+
+/// Settles an uncertain transmission.
+#[derive(Debug, Args)]
+pub(super) struct Settle {
+    transmission: TransmissionId,
+    settlement: Settlement,
+    /// How you know, for the book.
+    #[arg(long)]
+    reason: String,
+}
+
+impl Settle {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let app = place.open().await?;
+        act::settle(&app.engine, self.transmission, self.settlement, (BY, &self.reason)).await?;
+        let settled = run::book::transmission(&app.database.pool, self.transmission).await?;
+        let settled = settled.with_context(|| format!("there is no transmission {}", self.transmission))?;
+        if place.json {
+            print::json(&settled)?;
+        } else {
+            println!("transmission {} is {} now", settled.id, print::word(&settled.state));
+        }
+        app.database.close().await
+    }
+}

@@ -1,0 +1,110 @@
+//! Commands that run until they are told to stop.
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Place, log_to_stderr};
+use crate::{
+    account::token,
+    app::{App, Roles},
+    queue::Queue,
+};
+
+/// All roles in one process.
+#[derive(Debug, Args)]
+pub(super) struct Up {}
+
+/// The doors and triggers.
+#[derive(Debug, Args)]
+pub(super) struct Serve {}
+
+/// A worker node.
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// The queues it serves.
+    #[arg(long, value_delimiter = ',', default_values_t = ["run".to_owned(), "render".to_owned(), "transmit".to_owned()])]
+    queues: Vec<String>,
+    /// The name this node goes by in attempts and logs; a fresh part is added at every start.
+    #[arg(long)]
+    name: Option<String>,
+}
+
+impl Up {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        node(place, Roles { doors: true, queues: Queue::ALL.to_vec() }, None).await
+    }
+}
+
+impl Serve {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        node(place, Roles { doors: true, queues: Vec::new() }, None).await
+    }
+}
+
+impl Work {
+    pub(super) async fn run(self, place: &Place) -> Result<()> {
+        let mut queues = Vec::new();
+        for name in &self.queues {
+            match Queue::from_str(name, true) {
+                Ok(queue) => queues.push(queue),
+                Err(_) => bail!("there is no queue `{name}`; the queues are run, render and transmit"),
+            }
+        }
+        node(place, Roles { doors: false, queues }, self.name).await
+    }
+}
+
+async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
+    let config = place.config()?;
+    log_to_stderr(&config, &config.log.level.clone());
+    let stop = stop_on_signal()?;
+    let worker = !roles.doors;
+    let mut app = App::open(config, &place.data, worker).await?;
+    if let Some(name) = name {
+        app.engine.settings.worker = format!("{name}-{}", app.engine.settings.worker);
+    }
+    if roles.doors {
+        welcome(&app).await?;
+    }
+    let node = app.engine.settings.worker.clone();
+    let ready = |address: Option<String>| match address {
+        Some(address) => println!("postbook is open at {address}/api/docs; ^C stops it"),
+        None => println!("postbook works as {node}; ^C stops it"),
+    };
+    app.run(roles, stop, ready).await?;
+    app.database.close().await
+}
+
+/// Gives the first administrator a token, because nobody could get in otherwise.
+async fn welcome(app: &App) -> Result<()> {
+    if let Some(issued) = token::first_admin(&app.database.pool, app.engine.clock.now()).await? {
+        println!("There were no users yet, so there is now an administrator, `admin`. Its token, shown this once:");
+        println!("  {}", issued.token);
+    }
+    Ok(())
+}
+
+/// A token that is cancelled by SIGTERM or ^C. A second signal ends the program at once.
+pub(crate) fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for ^C")?;
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stopping.is_cancelled() {
+                eprintln!("postbook: ended without waiting for what was being sent; it is uncertain now");
+                std::process::exit(1);
+            }
+            eprintln!("postbook: stopping; what is being sent is finished first (^C again ends at once)");
+            stopping.cancel();
+        }
+    });
+    Ok(stop)
+}

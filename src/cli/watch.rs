@@ -1,0 +1,72 @@
+//! Watching a run until it ends, with live progress on a terminal.
+
+use std::{io::IsTerminal, time::Duration};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sqlx::PgPool;
+
+use super::print::word;
+use crate::{
+    id::RunId,
+    run::{
+        RunState,
+        book::{self, Run},
+    },
+};
+
+/// How often a watched run is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long nothing may happen before the watcher is told why that may be.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits for the end of `run`, and gives it as it ended.
+pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
+    let bar = bar();
+    let mut ticks = tokio::time::interval(LOOK);
+    let mut line = 0;
+    let mut moved = std::time::Instant::now();
+    loop {
+        ticks.tick().await;
+        let seen = book::run(db, run, None).await?.with_context(|| format!("there is no run {run}"))?;
+        for entry in book::log(db, run, line).await? {
+            line = entry.number;
+            moved = std::time::Instant::now();
+            bar.println(format!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
+        }
+        show(&bar, &seen);
+        if seen.ended_at.is_some() {
+            bar.finish_and_clear();
+            return Ok(seen);
+        }
+        if seen.state == RunState::Held || moved.elapsed() > PATIENCE {
+            bar.println("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
+            moved = std::time::Instant::now();
+            if seen.state == RunState::Held {
+                bar.finish_and_clear();
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let target = match std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    if let Ok(style) = ProgressStyle::with_template("  {elapsed:>4} [{bar:30}] {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, run: &Run) {
+    let counts = run.counts;
+    bar.set_length(u64::try_from(counts.total()).unwrap_or_default());
+    bar.set_position(u64::try_from(counts.total() - counts.open()).unwrap_or_default());
+    let sent = counts.delivered + counts.accepted;
+    bar.set_message(format!("{}: {sent} sent, {} failed, {} skipped", word(&run.state), counts.failed, counts.skipped));
+}

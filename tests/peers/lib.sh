@@ -1,0 +1,76 @@
+# What the peer scripts share. A peer is a real server that the tests talk to, on loopback, on ports of its own.
+# Its state stands in $POSTBOOK_PEERS/NAME (by default .peers/NAME in the repository); what tests need to know about
+# it is in the file `env` there. Source this with `peer` set to the peer's name.
+set -euo pipefail
+umask 022
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+state=${POSTBOOK_PEERS:-$(cd "$here/../.." && pwd)/.peers}/$peer
+mkdir -p "$state"
+state=$(cd "$state" && pwd)
+
+say() { echo "$peer: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# need FILE PACKAGE...: installs Debian packages unless FILE is there already.
+need() {
+  local file=$1; shift
+  [ -e "$file" ] && return
+  [ "$(id -u)" = 0 ] || die "needs the packages $*: install them, or run this as root"
+  say "installing $* (apt-get, log in $state/apt.log)"
+  # Keeps the packages from starting servers on the usual ports.
+  local policy=/usr/sbin/policy-rc.d ours=
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && ours=yes
+  fi
+  {
+    install_packages "$@" || { apt-get -q update && install_packages "$@"; }
+  } >>"$state/apt.log" 2>&1 || { [ -z "$ours" ] || rm -f $policy; die "installing $* failed, see $state/apt.log"; }
+  [ -z "$ours" ] || rm -f $policy
+}
+
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "$@"
+}
+
+# port NAME: a free port, chosen once and then kept.
+port() {
+  local file=$state/port.$1
+  [ -s "$file" ] || python3 -c '
+import socket
+with socket.socket() as it:
+    it.bind(("127.0.0.1", 0))
+    print(it.getsockname()[1])' >"$file"
+  cat "$file"
+}
+
+# A process is known by its number and the time it began, so that a number used again is never taken for it.
+birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+remember() { echo "$1 $(birth "$1")" >"$state/pid"; }
+running() {
+  local pid began
+  [ -s "$state/pid" ] && read -r pid began <"$state/pid" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
+}
+
+# end: asks the peer's process to stop, insists after ten seconds.
+end() {
+  if running; then
+    local pid; read -r pid _ <"$state/pid"
+    kill "$pid" 2>/dev/null || true
+    for _ in $(seq 100); do running || break; sleep 0.1; done
+    if running; then kill -KILL "$pid" 2>/dev/null || true; fi
+  fi
+  rm -f "$state/pid"
+}
+
+# listening PORT: waits until something answers there.
+listening() {
+  for _ in $(seq 300); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+    sleep 0.05
+  done
+  die "nothing answers on 127.0.0.1:$1, see the logs in $state"
+}
+
+# tell NAME=VALUE...: what the tests read.
+tell() { printf '%s\n' "$@" >"$state/env"; say "up: $*"; }

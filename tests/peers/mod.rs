@@ -1,0 +1,147 @@
+//! The real servers that tests talk to, as the scripts beside this file left them running.
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use postbook::channel::account::AccountConfig;
+
+/// How long a mail may take from "250 Ok" to the mailbox.
+const DELIVERY: Duration = Duration::from_secs(30);
+
+/// A private Postfix for `@test.local`.
+pub struct Postfix {
+    env: BTreeMap<String, String>,
+}
+
+impl Postfix {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("smtp") }
+    }
+
+    /// Without TLS and without login.
+    pub fn plain(&self) -> AccountConfig {
+        account(format!("smtp://localhost:{}?tls=none", self.env["SMTP_PORT"]))
+    }
+
+    /// STARTTLS and login, both insisted on by the server.
+    pub fn submission(&self) -> AccountConfig {
+        let port = &self.env["SMTP_SUBMISSION_PORT"];
+        let mut config = account(format!("smtp://{}@localhost:{port}", self.login(self.password())));
+        config.ca = Some(self.authority());
+        config
+    }
+
+    /// TLS from the first byte, with a password of the caller's choice.
+    pub fn tls(&self, password: &str) -> AccountConfig {
+        let port = &self.env["SMTP_TLS_PORT"];
+        let mut config = account(format!("smtps://{}@localhost:{port}", self.login(password)));
+        config.ca = Some(self.authority());
+        config
+    }
+
+    pub fn password(&self) -> &str {
+        &self.env["SMTP_PASSWORD"]
+    }
+
+    pub fn authority(&self) -> PathBuf {
+        PathBuf::from(&self.env["SMTP_CA"])
+    }
+
+    /// All mails with this Message-ID, once there are as many as `expected`.
+    pub async fn mails(&self, message_id: &str, expected: usize) -> Vec<Vec<u8>> {
+        let inbox = Path::new(&self.env["SMTP_MAILDIR"]).join("new");
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let found = tokio::time::timeout(DELIVERY, async {
+            loop {
+                look.tick().await;
+                let mails = mails_in(&inbox, message_id);
+                if mails.len() >= expected {
+                    return mails;
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| mails_in(&inbox, message_id))
+    }
+
+    fn login(&self, password: &str) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        format!("{}:{}", encode(&self.env["SMTP_USER"]), encode(password))
+    }
+}
+
+/// The mail server that misbehaves as the mailbox asks it to.
+pub struct Sink {
+    env: BTreeMap<String, String>,
+}
+
+/// What the sink noted about one message.
+#[derive(serde::Deserialize)]
+pub struct Noted {
+    pub number: u64,
+    /// The connection it came over.
+    pub session: u64,
+    pub to: Vec<String>,
+}
+
+impl Sink {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("smtp_sink") }
+    }
+
+    pub fn plain(&self) -> AccountConfig {
+        account(format!("smtp://localhost:{}?tls=none", self.env["SINK_PORT"]))
+    }
+
+    /// What was noted about messages to `mailbox`.
+    pub fn noted(&self, mailbox: &str) -> Vec<Noted> {
+        let log = fs::read_to_string(self.folder().join("log.jsonl")).unwrap_or_default();
+        let all = log.lines().map(|line| serde_json::from_str::<Noted>(line).unwrap());
+        all.filter(|it| it.to.iter().any(|to| to == mailbox)).collect()
+    }
+
+    /// The messages to `mailbox` as they arrived.
+    pub fn mails(&self, mailbox: &str) -> Vec<Vec<u8>> {
+        let mail = |it: &Noted| fs::read(self.folder().join(format!("{}.eml", it.number))).unwrap();
+        self.noted(mailbox).iter().map(mail).collect()
+    }
+
+    fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.env["SINK_DIR"])
+    }
+}
+
+/// An account for the tests' sender.
+pub fn account(url: String) -> AccountConfig {
+    let mut config = AccountConfig::new(url);
+    config.from = Some("Reports <reports@test.local>".to_owned());
+    config
+}
+
+fn env(peer: &str) -> BTreeMap<String, String> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers");
+    let peers = std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from);
+    let Ok(text) = fs::read_to_string(peers.join(peer).join("env")) else {
+        panic!("the peer `{peer}` does not run: run ops/test, it starts the peers (or tests/peers/{peer}/up.sh)");
+    };
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn mails_in(inbox: &Path, message_id: &str) -> Vec<Vec<u8>> {
+    let Ok(entries) = fs::read_dir(inbox) else {
+        return Vec::new();
+    };
+    let id = format!("Message-ID: <{message_id}>");
+    let mails = entries.filter_map(|entry| fs::read(entry.ok()?.path()).ok());
+    mails.filter(|mail| String::from_utf8_lossy(mail).contains(&id)).collect()
+}
