@@ -10,7 +10,7 @@ const RANKS: [(&str, &[&str]); 5] = [
     ("vocabulary", &["workflow", "schedule", "contact"]),
     ("adapters", &["source", "document", "channel"]),
     ("engine", &["audit", "queue", "catalog", "run", "monitor", "sweep", "trigger", "worker"]),
-    ("doors", &["account", "http", "cli", "app", "main", "demo", "bench"]),
+    ("doors", &["account", "http", "setup", "cli", "app", "main", "demo", "bench"]),
 ];
 
 const WITHOUT_SQL: [&str; 4] = ["http", "channel", "source", "worker"];
