@@ -55,6 +55,12 @@ pub async fn record(db: &mut PgConnection, author: &Author, deed: Deed<'_>) -> R
     Ok(())
 }
 
+/// Writes one line about something that changes no row of its own, such as a look at a document.
+pub async fn note(db: &PgPool, author: &Author, deed: Deed<'_>) -> Result<()> {
+    let mut db = db.acquire().await.context("connecting to write the audit log")?;
+    record(&mut db, author, deed).await
+}
+
 /// The newest `limit` lines before the one with the id `after`.
 pub async fn list(db: &PgPool, after: Option<i64>, limit: i64) -> Result<Vec<Line>> {
     sqlx::query_as!(

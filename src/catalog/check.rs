@@ -1,12 +1,11 @@
 //! Checks of single values, shared by batches, documents and users. Each gives `None` or what is wrong.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::str::FromStr;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::Value;
 
 use super::Faults;
-use crate::document::{Param, ParamKind};
+use crate::document::{Expressions, param::ParamFault, pdf};
 
 /// The channels a recipient can have a contact for.
 pub const CHANNELS: [&str; 9] = ["email", "fax", "sms", "sftp", "ftp", "s3", "webdav", "folder", "pickup"];
@@ -52,53 +51,15 @@ pub fn contact(channel: &str, contact: &str) -> Option<String> {
 
 /// Whether `source` is a text template.
 pub fn template(source: &str) -> Option<String> {
-    let fault = minijinja::Environment::new().template_from_str(source).err()?;
-    Some(format!("the template cannot be read: {fault}"))
+    let fault = Expressions::default().check(source).err()?;
+    Some(format!("is a template with a fault in {fault}"))
 }
 
-/// Tells in `faults` what of `given` the declared parameters do not allow.
-pub fn params(declared: &BTreeMap<String, Param>, given: &BTreeMap<String, Value>, at: &str, faults: &mut Faults) {
-    for (name, value) in given {
-        let at = format!("{at}/{name}");
-        match declared.get(name) {
-            None => {
-                let known: Vec<_> = declared.keys().map(String::as_str).collect();
-                faults.add(at, format!("the document has no such parameter; it has: {}", or_none(&known)));
-            }
-            Some(param) => {
-                if let Some(fault) = param_value(param, value) {
-                    faults.add(at, fault);
-                }
-            }
-        }
+/// Adds the faults of parameters below `at`.
+pub(super) fn params(found: Vec<ParamFault>, at: &str, faults: &mut Faults) {
+    for (name, text) in found {
+        faults.add(format!("{at}/{name}"), text);
     }
-}
-
-fn param_value(param: &Param, value: &Value) -> Option<String> {
-    if let Value::String(text) = value
-        && text.contains("{{")
-    {
-        return template(text);
-    }
-    let (fits, wanted) = match param.kind {
-        ParamKind::Text => (value.is_string(), "a text"),
-        ParamKind::Integer => (value.is_i64(), "a whole number, such as `7`"),
-        ParamKind::Number => (value.is_number(), "a number, such as `7.5`"),
-        ParamKind::Boolean => (value.is_boolean(), "`true` or `false`"),
-        ParamKind::Date => (is_date(value), "a date, such as `2026-04-01`"),
-    };
-    if !fits {
-        return Some(format!("is {value}; write {wanted}"));
-    }
-    if !param.choices.is_empty() && !param.choices.contains(value) {
-        let choices: Vec<_> = param.choices.iter().map(Value::to_string).collect();
-        return Some(format!("is {value}; write one of {}", choices.join(", ")));
-    }
-    None
-}
-
-fn is_date(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| chrono::NaiveDate::from_str(text).is_ok())
 }
 
 /// The names, or the word for none of them.
@@ -119,9 +80,7 @@ pub fn bytes(media_type: &str, bytes: &[u8]) -> Option<String> {
     if bytes.is_empty() {
         return Some("is empty; give the file's bytes".to_owned());
     }
-    let head = &bytes[..bytes.len().min(1024)];
-    let is_pdf = head.windows(5).any(|window| window == b"%PDF-");
-    (media_type == "application/pdf" && !is_pdf)
+    (media_type == "application/pdf" && !pdf::looks_like_one(bytes))
         .then(|| "is not a PDF: it does not begin with `%PDF-`; give a PDF or another `media_type`".to_owned())
 }
 

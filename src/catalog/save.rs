@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use super::{Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, document, recipient};
 use crate::{
     audit::{self, Author, Deed},
-    document::store::Store,
+    document::Store,
     id::{DocumentRevisionId, RevisionId},
 };
 

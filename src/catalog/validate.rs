@@ -7,7 +7,11 @@ use super::{
     Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule,
     check, input, validate_document::held,
 };
-use crate::{channel::Message, contact::{Contacts, Policy}};
+use crate::{
+    channel::Message,
+    contact::{Contacts, Policy},
+    document::{Expressions, param},
+};
 
 /// Checks a batch against what is there.
 ///
@@ -19,7 +23,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
     let schedule = schedules(input.schedule, &mut faults);
     let recipients = recipients(input.recipients, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
-    required_params(&entries, &recipients, known, &mut faults);
+    personal_params(&entries, &recipients, known, &mut faults);
     let batch = Batch {
         workflow: workflow(input.workflow, known, &mut faults),
         run_as: run_as(input.run_as, known, &mut faults),
@@ -99,7 +103,10 @@ fn entry_of(entry: input::Entry, at: &str, known: &Known, faults: &mut Faults) -
         faults.add(at, "names a document and holds one; write either `document`, or `file` and `content`");
     }
     match known.documents.get(name) {
-        Some(document) => check::params(&document.params, &entry.params, &format!("{at}/params"), faults),
+        Some(document) => {
+            let found = param::check(document, &entry.params, &Expressions::default());
+            check::params(found, &format!("{at}/params"), faults);
+        }
         None if known.batches.contains(name) => faults.add(
             format!("{at}/document"),
             format!("`{name}` is a batch, and a batch cannot be sent by a batch; list its documents instead"),
@@ -112,16 +119,16 @@ fn entry_of(entry: input::Entry, at: &str, known: &Known, faults: &mut Faults) -
     Some(DraftEntry { source: DraftSource::Document(name.clone()), params: entry.params })
 }
 
-/// A required parameter is given by the batch, or by every recipient.
-fn required_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Known, faults: &mut Faults) {
+/// A document made for each recipient may take a required parameter from the batch or from every one of them.
+fn personal_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Known, faults: &mut Faults) {
     for (index, entry) in entries.iter().enumerate() {
         let DraftSource::Document(name) = &entry.source else { continue };
-        let Some(document) = known.documents.get(name) else { continue };
-        for (param, declared) in &document.params {
-            let by_recipients = document.personal && recipients.iter().all(|one| one.params.contains_key(param));
-            let given = entry.params.contains_key(param) || declared.default.is_some() || by_recipients;
-            if declared.required && !given {
-                faults.add(format!("documents/{index}/params/{param}"), format!("is missing; `{name}` needs it"));
+        let Some(document) = known.documents.get(name).filter(|document| document.personal) else { continue };
+        let needed = document.params.iter().filter(|(_, declared)| declared.required && declared.default.is_none());
+        for (param, _) in needed.filter(|(param, _)| !entry.params.contains_key(*param)) {
+            if let Some(one) = recipients.iter().find(|one| !one.params.contains_key(param)) {
+                let text = format!("is required: give it here, or to every recipient; `{}` has none", one.name);
+                faults.add(format!("documents/{index}/params/{param}"), text);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{
     DocumentDraft, DraftEntry, DraftSource, Faults, check, input,
     validate::{named, titled, told},
 };
-use crate::document::{Document, Remote, Source};
+use crate::document::{Document, Expressions, Remote, Source, param};
 
 /// Checks a document of the catalogue.
 ///
@@ -16,11 +16,6 @@ pub fn document(input: input::Document, mut faults: Faults) -> Result<DocumentDr
     let name = named(input.name.clone(), &mut faults);
     let title = titled(input.title.clone(), &name, &mut faults);
     let (personal, params) = (input.personal.unwrap_or_default(), input.params.clone());
-    for (name, param) in &params {
-        let given = param.default.clone().map(|value| (name.clone(), value)).into_iter().collect();
-        let declared = BTreeMap::from([(name.clone(), param.clone())]);
-        check::params(&declared, &given, "params", &mut faults);
-    }
     let kind = faults.need("kind", input.kind, "write `stored`, `template` or `remote`");
     misplaced(&input, kind, &mut faults);
     let mut content = None;
@@ -31,7 +26,9 @@ pub fn document(input: input::Document, mut faults: Faults) -> Result<DocumentDr
         None => None,
     };
     let Some(source) = source else { return Err(faults) };
-    faults.or(DocumentDraft { document: Document { name, title, personal, params, source }, content })
+    let document = Document { name, title, personal, params, source };
+    check::params(param::check_declarations(&document, &Expressions::default()), "params", &mut faults);
+    faults.or(DocumentDraft { document, content })
 }
 
 /// Tells fields that the document's kind has no use for, which are most likely meant for another kind.
@@ -131,7 +128,9 @@ pub(super) fn held(entry: input::Entry, at: &str, faults: &mut Faults) -> Option
         faults.add(at, "names no document; write `document`, or hold one with `file`, `media_type` and `content`");
         return None;
     }
-    check::params(&BTreeMap::new(), &entry.params, &format!("{at}/params"), faults);
+    for param in entry.params.keys() {
+        faults.add(format!("{at}/params/{param}"), "a held document has no parameters; leave it out");
+    }
     let file = filed(entry.file, &format!("{at}/file"), faults);
     let media_type = typed(entry.media_type, &format!("{at}/media_type"), faults);
     let place = format!("{at}/content");

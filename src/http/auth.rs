@@ -56,6 +56,13 @@ impl Admin {
     }
 }
 
+impl Operator {
+    /// The caller as the one who does something now.
+    pub fn author(&self, app: &App) -> Author {
+        author(&self.0, app)
+    }
+}
+
 /// `caller` as the one who makes a change now.
 pub fn author(caller: &Caller, app: &App) -> Author {
     Author { name: caller.user.clone(), at: app.clock.now() }

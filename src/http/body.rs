@@ -27,15 +27,38 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// Any JSON body; an empty one is an empty object.
+/// A JSON body that may be left out, when nothing has to be said.
+#[derive(Debug)]
+pub struct MaybeBody<T>(pub T, pub Faults);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let is_json = is(request.headers(), "application/json");
+        let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        let mut faults = Faults::default();
+        if bytes.is_empty() {
+            return Ok(Self(T::default(), faults));
+        }
+        let read = read(parse(&bytes, is_json)?, &mut faults);
+        Ok(Self(read, faults))
+    }
+}
+
+/// Any JSON body.
 pub(super) async fn json<S: Send + Sync>(request: Request, state: &S) -> Result<Value, Response> {
     let is_json = is(request.headers(), "application/json");
     let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+    parse(&bytes, is_json)
+}
+
+fn parse(bytes: &[u8], is_json: bool) -> Result<Value, Response> {
     if !is_json {
         let detail = "send JSON with the header `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).into_response());
     }
-    serde_json::from_slice(&bytes).map_err(|fault| {
+    serde_json::from_slice(bytes).map_err(|fault| {
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON: {fault}")).into_response()
     })
 }

@@ -9,6 +9,7 @@ mod body;
 mod docs;
 mod finish;
 mod health;
+mod idempotency;
 mod metrics;
 mod openapi;
 mod paging;
@@ -27,18 +28,33 @@ pub use metrics::Metrics;
 pub use paging::{Page, Paging, PagingParams};
 pub use problem::Problem;
 
-use crate::{catalog::Shelf, clock::Clock};
+use crate::{catalog::Shelf, clock::Clock, run::Engine};
 
 /// What the doors have at hand. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     pub clock: Clock,
     pub shelf: Shelf,
+    pub engine: Engine,
     /// Channels by the names of their accounts.
     pub accounts: Arc<BTreeMap<String, String>>,
     /// How many bytes a request may have.
     pub body_limit: usize,
     pub metrics: Arc<Metrics>,
+}
+
+impl App {
+    /// The doors of `engine`; `accounts` are channels by the names of their accounts.
+    pub fn new(engine: Engine, accounts: BTreeMap<String, String>, body_limit: usize) -> Self {
+        Self {
+            clock: engine.clock,
+            shelf: Shelf { db: engine.db.clone(), store: engine.toolbox.store.clone() },
+            engine,
+            accounts: Arc::new(accounts),
+            body_limit,
+            metrics: Arc::default(),
+        }
+    }
 }
 
 /// All doors.

@@ -6,6 +6,7 @@ use super::Problem;
 use crate::{
     account::{TokenError, UserError},
     catalog::{SaveError, document::DeleteError},
+    run::{StartError, act::ActError},
 };
 
 impl From<SaveError> for Problem {
@@ -44,6 +45,29 @@ impl From<TokenError> for Problem {
             TokenError::Fault(fault) => fault.into(),
             TokenError::UnknownUser(_) => Self::at("user", error.to_string()),
             TokenError::TooMuch(_) => Self::at("scope", error.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Fault(fault) => fault.into(),
+            StartError::UnknownBatch(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            StartError::Disabled(_) => Self::conflict(error),
+            StartError::UnknownParam { ref name, .. } => Self::at(&format!("params/{name}"), error.to_string()),
+        }
+    }
+}
+
+impl From<ActError> for Problem {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Fault(fault) => fault.into(),
+            ActError::NotNow(_) => Self::conflict(error),
+            ActError::UnknownRun(_) | ActError::UnknownTransmission(_) => {
+                Self::new(StatusCode::NOT_FOUND, error.to_string())
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
+use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     document_body::{DocumentBody, DocumentForm},
 };
 use crate::{
+    audit::{self, Deed},
     catalog::{self, Expect, Faults, Saved, document, input},
     document::Source,
 };
@@ -102,12 +104,18 @@ async fn delete(State(app): State<App>, admin: Admin, Name(name): Name) -> Resul
 #[utoipa::path(get, path = "/documents/{document}/content", tag = "documents", operation_id = "read_document_content",
     params(("document" = String, Path)),
     responses((status = 200, description = "the bytes", body = Vec<u8>, content_type = "*/*")))]
-async fn content(State(app): State<App>, _: Operator, Name(name): Name) -> Result<impl IntoResponse, Problem> {
+async fn content(
+    State(app): State<App>,
+    operator: Operator,
+    Name(name): Name,
+) -> Result<impl IntoResponse, Problem> {
     let found = document::find(&app.shelf.db, &name).await?;
     let (document, _) = found.ok_or_else(|| Problem::not_found("document", &name))?;
     let Source::Stored { media_type, digest, .. } = document.source else {
         return Err(Problem::new(StatusCode::NOT_FOUND, format!("the document `{name}` is made anew for each run")));
     };
+    let deed = Deed { action: "document.read", object: &name, detail: json!({ "digest": digest }) };
+    audit::note(&app.shelf.db, &operator.author(&app), deed).await?;
     let bytes = app.shelf.store.read(&digest).await?;
     let headers = [(header::CONTENT_TYPE, media_type), (header::CONTENT_DISPOSITION, "attachment".to_owned())];
     Ok((headers, Body::from_stream(bytes)))

@@ -5,8 +5,14 @@ mod audit;
 mod batches;
 mod document_body;
 mod documents;
+mod run_acts;
+mod run_events;
+mod run_files;
+mod runs;
+mod starts;
 mod suppressions;
 mod tokens;
+mod transmissions;
 mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +23,12 @@ use super::App;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
+        .merge(starts::router())
+        .merge(runs::router())
+        .merge(run_acts::router())
+        .merge(run_files::router())
+        .merge(run_events::router())
+        .merge(transmissions::router())
         .merge(documents::router())
         .merge(users::router())
         .merge(tokens::router())

@@ -1,0 +1,90 @@
+//! What people do to runs.
+
+use axum::{Json, extract::State};
+use serde_json::json;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    super::{App, Operator, Problem, body::Id},
+    runs::visible,
+};
+use crate::{
+    audit::{self, Deed},
+    id::RunId,
+    run::{act, book::Run},
+};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(retry))
+        .routes(routes!(cancel))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(release))
+}
+
+/// Tries again what failed in a run, and nothing else.
+#[utoipa::path(post, path = "/runs/{run}/retry", tag = "runs", operation_id = "retry_run",
+    params(("run" = i64, Path)),
+    responses(
+        (status = 200, body = Run),
+        (status = 409, description = "nothing failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn retry(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
+    act::retry(&app.engine, RunId(run), &operator.0.user).await?;
+    done(&app, &operator, ("run.retried", run)).await
+}
+
+/// Stops a run. What is on its way is finished and recorded.
+#[utoipa::path(post, path = "/runs/{run}/cancel", tag = "runs", operation_id = "cancel_run",
+    params(("run" = i64, Path)),
+    responses(
+        (status = 200, body = Run),
+        (status = 409, description = "it has ended", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn cancel(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
+    act::cancel(&app.engine, RunId(run), &operator.0.user).await?;
+    done(&app, &operator, ("run.cancelled", run)).await
+}
+
+/// Keeps the steps of a run from being begun.
+#[utoipa::path(post, path = "/runs/{run}/pause", tag = "runs", operation_id = "pause_run",
+    params(("run" = i64, Path)),
+    responses(
+        (status = 200, body = Run),
+        (status = 409, description = "it is not running", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn pause(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
+    act::pause(&app.engine, RunId(run), &operator.0.user).await?;
+    done(&app, &operator, ("run.paused", run)).await
+}
+
+/// Lets a paused run go on.
+#[utoipa::path(post, path = "/runs/{run}/resume", tag = "runs", operation_id = "resume_run",
+    params(("run" = i64, Path)),
+    responses(
+        (status = 200, body = Run),
+        (status = 409, description = "it is not paused", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn resume(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
+    act::resume(&app.engine, RunId(run), &operator.0.user).await?;
+    done(&app, &operator, ("run.resumed", run)).await
+}
+
+/// Lets a held run begin.
+#[utoipa::path(post, path = "/runs/{run}/release", tag = "runs", operation_id = "release_run",
+    params(("run" = i64, Path)),
+    responses(
+        (status = 200, body = Run),
+        (status = 409, description = "it is not held", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn release(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
+    act::release(&app.engine, RunId(run), &operator.0.user).await?;
+    done(&app, &operator, ("run.released", run)).await
+}
+
+async fn done(app: &App, operator: &Operator, (action, run): (&str, i64)) -> Result<Json<Run>, Problem> {
+    let deed = Deed { action, object: &run.to_string(), detail: json!({}) };
+    audit::note(&app.shelf.db, &operator.author(app), deed).await?;
+    visible(app, &operator.0, RunId(run)).await.map(Json)
+}

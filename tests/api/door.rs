@@ -1,0 +1,163 @@
+//! Requests handed to the router, and answers as JSON.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use postbook::{account, catalog, clock::Clock, document::Store, http};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tower::ServiceExt;
+
+/// How many bytes the doors take in these tests.
+pub const LIMIT: usize = 64 * 1024;
+
+/// A PDF as far as the doors can tell.
+pub const PDF: &str = "JVBERi0xLjQKJSBhIGNoZWNrbGlzdAo=";
+
+/// The doors of a fresh installation, with its first administrator.
+pub struct Door {
+    router: Router,
+    pub db: PgPool,
+    pub admin: String,
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Door {
+    pub async fn open(db: PgPool) -> Self {
+        let shelf = catalog::Shelf { db: db.clone(), store: Store::in_database(db.clone()) };
+        let now = Clock.now();
+        let folders = postbook::workflow::embedded();
+        catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
+        let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
+        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let app = http::App {
+            clock: Clock,
+            shelf,
+            accounts: Arc::new(accounts),
+            body_limit: LIMIT,
+            metrics: Arc::default(),
+        };
+        Self { router: http::router(app).unwrap(), db, admin }
+    }
+
+    /// Sends a request as whoever shows `token`.
+    pub async fn send(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.hand(request.body(body).unwrap()).await
+    }
+
+    /// Hands over any request.
+    pub async fn hand(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(&self.admin, Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(&self.admin, Method::POST, path, Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(&self.admin, Method::PUT, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(&self.admin, Method::DELETE, path, None).await
+    }
+
+    /// Adds a user with a token of their own.
+    pub async fn user(&self, name: &str, role: &str) -> String {
+        let user = self.put(&format!("/api/v1/users/{name}"), json!({ "role": role })).await;
+        assert_eq!(user.status, StatusCode::CREATED, "{}", user.text());
+        let token = self.post("/api/v1/tokens", json!({ "user": name, "title": "a test" })).await;
+        assert_eq!(token.status, StatusCode::CREATED, "{}", token.text());
+        token.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Adds what [`batch`] refers to, and the batch.
+    pub async fn with_batch(&self) {
+        self.user("site-a", "user").await;
+        assert_eq!(self.put("/api/v1/documents/open-orders", orders()).await.status, StatusCode::CREATED);
+        let saved = self.post("/api/v1/batches", batch()).await;
+        assert_eq!(saved.status, StatusCode::CREATED, "{}", saved.text());
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The text of the fault at `place`.
+    #[track_caller]
+    pub fn fault(&self, place: &str) -> String {
+        let body = self.json();
+        let errors = body["errors"].as_array().cloned().unwrap_or_default();
+        let found = errors.iter().find(|fault| fault["at"] == place);
+        found.unwrap_or_else(|| panic!("nothing is told about {place}: {body:#}"))["text"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A report with two parameters.
+pub fn orders() -> Value {
+    json!({
+        "title": "Open orders", "kind": "remote", "url": "https://reports.example.org/orders",
+        "media_type": "application/pdf",
+        "params": {
+            "company": { "type": "text", "required": true },
+            "since": { "type": "date" },
+            "view": { "type": "text", "choices": ["district", "builder"] },
+        },
+    })
+}
+
+/// A batch with a document of the catalogue, a held one, and two recipients.
+pub fn batch() -> Value {
+    json!({
+        "name": "morning-checklists", "title": "Morning checklists", "workflow": "batch-documents",
+        "run_as": "site-a", "enabled": true, "bundle": false, "zone": "Europe/Amsterdam",
+        "documents": [
+            { "document": "open-orders",
+              "params": { "company": "{{ user.company }}", "since": "{{ business_date | minus(months=1) }}" } },
+            { "name": "opening-checklist", "title": "Opening checklist", "file": "opening.pdf",
+              "media_type": "application/pdf", "content": PDF },
+        ],
+        "recipients": [
+            { "name": "Ann Baker", "email": "ann@example.org" },
+            { "name": "Yard office", "email": "yard@example.org", "fax": "+13125550002", "params": { "yard": 7 } },
+        ],
+        "policy": { "send": "first_valid", "order": ["email", "fax"] },
+        "message": { "subject": "{{ document.title }}, {{ business_date }}", "text": "Good morning {{ recipient.name }}" },
+        "accounts": { "email": "mail" },
+        "schedule": [{ "rule": "monthly on the 2nd tuesday at 06:00", "zone": "Europe/Amsterdam", "missed": "run_once" }],
+    })
+}

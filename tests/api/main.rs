@@ -1,0 +1,7 @@
+//! The doors as programs see them: what is set up, who may, and what is said when something is wrong.
+
+mod batches;
+mod description;
+mod door;
+mod documents;
+mod people;
