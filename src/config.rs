@@ -126,6 +126,8 @@ pub struct Account {
     pub ca: Option<PathBuf>,
     #[serde(default, with = "humantime_serde")]
     pub timeout: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub final_timeout: Option<Duration>,
     pub at_once: Option<NonZeroUsize>,
     #[serde(default, with = "humantime_serde")]
     pub greylist: Option<Duration>,
