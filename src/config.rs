@@ -4,6 +4,7 @@
 //! (syntax, unknown names, wrong types, secrets that are not to be had) is collected and reported at once, each with
 //! the file and line it stands on. Called once at start by every command.
 
+mod fault;
 mod fill;
 mod layer;
 mod read;
@@ -23,8 +24,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Credential, Secret};
 
-pub use layer::Origin;
-pub use read::{Fault, Faults};
+pub use fault::{Fault, Faults, Origin};
 pub use size::Size;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -126,6 +126,8 @@ pub struct Account {
     pub ca: Option<PathBuf>,
     #[serde(default, with = "humantime_serde")]
     pub timeout: Option<Duration>,
+    #[serde(default, with = "humantime_serde")]
+    pub final_timeout: Option<Duration>,
     pub at_once: Option<NonZeroUsize>,
     #[serde(default, with = "humantime_serde")]
     pub greylist: Option<Duration>,

@@ -8,6 +8,7 @@ mod binaries;
 mod guise;
 mod lock;
 mod migrate;
+mod place;
 mod postmaster;
 mod private;
 

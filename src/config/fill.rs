@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
+    fault::Faults,
     layer::{Node, Setting},
-    read::Faults,
 };
 
 /// Fills in all texts below `node`. Relative paths start at `folder`.

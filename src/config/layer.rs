@@ -1,6 +1,6 @@
 //! Layers of settings: a tree of values that each know where they were written.
 
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::Value;
 use toml::{
@@ -8,24 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::read::Faults;
-
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin {
-    /// A file, or `environment NAME`.
-    pub place: Arc<str>,
-    pub line: Option<usize>,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}", self.place),
-            None => f.write_str(&self.place),
-        }
-    }
-}
+use super::fault::{Faults, Origin};
 
 /// A value with its origin, or a table of them.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,69 +3,13 @@
 //! Typed reading stops at the first thing it cannot read. So the offending value is noted, cut out (its default put
 //! back) and the reading begun again, until nothing offends: each round removes one value, so it ends.
 
-use std::fmt;
-
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::layer::{Node, Origin, Setting, literal};
-
-/// One thing that is wrong with the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub at: Origin,
-    /// The setting, `http.listen`; empty when the text could not be read at all.
-    pub key: String,
-    pub text: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.key.as_str() {
-            "" => write!(f, "{}: {}", self.at, self.text),
-            key => write!(f, "{}: {key}: {}", self.at, self.text),
-        }
-    }
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
-
-impl std::error::Error for Faults {}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the settings cannot be used")?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
-    }
-}
-
-impl Faults {
-    /// One by one.
-    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
-    }
-
-    /// Whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Notes a fault, unless it follows from one that is noted already: same setting, or text that was no TOML.
-    pub(super) fn add(&mut self, origin: &Origin, key: &str, text: String) {
-        let follows = |known: &Fault| known.at == *origin && (known.key == key || known.key.is_empty());
-        if !self.0.iter().any(follows) {
-            self.0.push(Fault { at: origin.clone(), key: key.to_owned(), text });
-        }
-    }
-
-    /// In the order in which they stand in the file.
-    pub(super) fn sorted(mut self) -> Self {
-        self.0.sort_by(|a, b| a.at.cmp(&b.at));
-        self
-    }
-}
+use super::{
+    fault::Faults,
+    layer::{Node, Setting, literal},
+};
 
 /// Reads `settings` as a `T`, noting what is wrong. `None` when not even the defaults would do.
 pub fn read<T: DeserializeOwned>(mut settings: Node, defaults: &Node, faults: &mut Faults) -> Option<T> {

@@ -84,7 +84,7 @@ fn accounts_and_secrets_are_checked_like_everything_else() {
             "1: account.mail: missing field `url`",
             "5: account.out.settle: unknown variant `guess`, expected `repeat` or `hold`",
             "6: account.out.timeout: invalid value: string \"long\", expected a duration",
-            "8: secret.reports.password: expected a text in quotes",
+            "7: secret.reports: a secret has `user` and `password`, or `token`, or `header` and `value`",
         ]
     );
 }
@@ -112,7 +112,7 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.http.listen.port(), 1);
     assert_eq!(config.remote.allow, ["10.0.0.0/8"]);
     assert_eq!(config.accounts().next().unwrap().0, "mail");
-    assert_eq!(config.secret["reports"].token.as_ref().unwrap().expose(), "4711");
+    assert_eq!(config.secret["reports"], Credential::Token { token: "4711".to_owned() });
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn secrets_come_from_the_environment_and_from_files() {
     folder.write("password", "pass}word\n");
     let file = folder.write(
         "postbook.toml",
-        "[secret.a]\npassword = \"${file:password}\"\nvalue = \"Key ${env:KEY}!\"\n[secret.b]\ntoken = \"${env:GONE}\"\n\
+        "[secret.a]\npassword = \"${file:password}\"\nuser = \"user ${env:KEY}!\"\n[secret.b]\ntoken = \"${env:GONE}\"\n\
          [http]\nlisten = \"${file:gone}\"\n",
     );
     let faults = Config::from_layers(Some(&file), &environment(&[("KEY", "k")])).unwrap_err();
@@ -145,8 +145,8 @@ fn secrets_come_from_the_environment_and_from_files() {
 
     let variables = environment(&[("KEY", "k"), ("GONE", "here"), ("POSTBOOK__HTTP__LISTEN", "127.0.0.1:1")]);
     let config = Config::from_layers(Some(&file), &variables).unwrap();
-    assert_eq!(config.secret["a"].password.as_ref().unwrap().expose(), "pass}word");
-    assert_eq!(config.secret["a"].value.as_ref().unwrap().expose(), "Key k!");
+    let filled = Credential::Password { user: "user k!".to_owned(), password: "pass}word".to_owned() };
+    assert_eq!(config.secret["a"], filled);
     assert!(!format!("{config:?}").contains("here"));
 }
 

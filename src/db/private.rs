@@ -5,13 +5,11 @@
 //! recovers. Settings that decide about durability stay as Postgres ships them. Used by [`super::Database`].
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io::Write,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -22,22 +20,9 @@ use super::{
     binaries::Binaries,
     guise::Guise,
     lock,
+    place::{LOOK, Place, READY, discard_socket},
     postmaster::{self, Address, State},
 };
-
-/// How long a server may take to become ready. Shorter gives up on recovery after a crash under heavy load.
-const READY: Duration = Duration::from_secs(300);
-
-/// How often a server that is not ready is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// The longest path of a socket: 108 bytes on Linux, 104 on macOS, with the zero at the end.
-const SOCKET_PATH: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
-
-const SOCKET_NAME: &str = "/.s.PGSQL.5432";
-
-/// macOS has no C.UTF-8; there, sorting by bytes comes from C, and texts are UTF-8 all the same.
-const LOCALE: &str = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
 
 /// A running server of our own. Stops when dropped.
 #[derive(Debug)]
@@ -46,6 +31,8 @@ pub struct Private {
     binaries: Binaries,
     guise: Guise,
     address: Address,
+    /// The server, unless it was taken over.
+    child: Option<Child>,
     stopped: bool,
     /// Held until the server has stopped.
     _lock: File,
@@ -65,9 +52,9 @@ impl Private {
         let binaries = Binaries::find(binaries, &data)?;
         let guise = Guise::choose()?;
         let place = Place { folder, data, binaries, guise };
-        let address = place.ready()?;
+        let (address, child) = place.ready()?;
         let Place { data, binaries, guise, .. } = place;
-        Ok(Self { data, binaries, guise, address, stopped: false, _lock: lock })
+        Ok(Self { data, binaries, guise, address, child, stopped: false, _lock: lock })
     }
 
     /// How to connect, once there is a database to connect to.
@@ -76,15 +63,14 @@ impl Private {
     /// When the server cannot be asked.
     pub async fn options(&self) -> Result<PgConnectOptions> {
         let options = options(&self.address);
-        let mut server = options.clone().database("postgres").connect().await.context("asking the private Postgres")?;
-        let created = sqlx::query("create database postbook").execute(&mut server).await;
-        let there = |error: &sqlx::Error| error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42P04");
-        if let Err(error) = created
-            && !there(&error)
-        {
-            return Err(error).context("creating the database");
+        let asking = "asking the private Postgres";
+        let mut server = options.clone().database("postgres").connect().await.context(asking)?;
+        let there =
+            sqlx::query_scalar!(r#"select exists (select from pg_database where datname = 'postbook') as "there!""#);
+        if !there.fetch_one(&mut server).await.context(asking)? {
+            sqlx::query("create database postbook").execute(&mut server).await.context("creating the database")?;
         }
-        server.close().await.context("asking the private Postgres")?;
+        server.close().await.context(asking)?;
         Ok(options)
     }
 
@@ -100,12 +86,20 @@ impl Private {
         if std::mem::replace(&mut self.stopped, true) {
             return Ok(());
         }
-        let mut command = pg_ctl(self.guise, &self.binaries, &self.data);
-        let status = command.args(["stop", "-m", "fast"]).status().context("running pg_ctl")?;
-        discard_socket(&self.data, &self.address.socket);
-        if !status.success() && postmaster::look(&self.data)? != State::Gone {
-            bail!("the Postgres in {} does not stop", self.data.display());
+        if let Some(child) = &mut self.child
+            && child.try_wait().context("looking after the private Postgres")?.is_some()
+        {
+            return Ok(());
         }
+        let mut stop = self.guise.command(&self.binaries.program("pg_ctl"));
+        stop.arg("-D").arg(&self.data).args(["stop", "-m", "fast", "-w", "-s"]).stdin(Stdio::null());
+        let output = stop.output().context("running pg_ctl")?;
+        if !output.status.success() && postmaster::look(&self.data)? != State::Gone {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            bail!("the Postgres in {} does not stop: {said}", self.data.display());
+        }
+        discard_socket(&self.data, &self.address.socket);
+        self.child.as_mut().map(Child::wait).transpose().context("looking after the private Postgres")?;
         Ok(())
     }
 }
@@ -136,129 +130,4 @@ fn options(address: &Address) -> PgConnectOptions {
         .port(address.port)
         .username("postbook")
         .database("postbook")
-}
-
-/// A data folder whose server is being seen to.
-struct Place {
-    folder: PathBuf,
-    data: PathBuf,
-    binaries: Binaries,
-    guise: Guise,
-}
-
-impl Place {
-    /// Brings the server to where it answers.
-    fn ready(&self) -> Result<Address> {
-        if !self.data.exists() {
-            self.create()?;
-        }
-        self.guise.own(&self.data)?;
-        let begun = Instant::now();
-        while begun.elapsed() < READY {
-            match postmaster::look(&self.data)? {
-                State::Ready(address) => return Ok(address),
-                State::Busy => thread::sleep(LOOK),
-                State::Gone => self.launch()?,
-                State::Stale(address) => {
-                    postmaster::forget(&self.data)?;
-                    address.iter().for_each(|address| discard_socket(&self.data, &address.socket));
-                }
-            }
-        }
-        bail!("the Postgres in {} does not become ready, see {}", self.data.display(), self.log().display())
-    }
-
-    /// Creates the data aside and renames them, so that a half-made folder is never taken for a whole one.
-    fn create(&self) -> Result<()> {
-        let new = self.folder.join("postgres.new");
-        if new.exists() {
-            fs::remove_dir_all(&new).with_context(|| format!("removing {}", new.display()))?;
-        }
-        private_folder(&new)?;
-        self.guise.own(&new)?;
-        let mut command = self.guise.command(&self.binaries.program("initdb"));
-        command.arg("-D").arg(&new).args(["-U", "postbook", "-E", "UTF8", "--locale", LOCALE]);
-        command.args(["--auth-local=trust", "--auth-host=reject"]).stdin(Stdio::null());
-        let output = command.output().context("running initdb")?;
-        if !output.status.success() {
-            bail!("initdb in {} failed: {}", new.display(), String::from_utf8_lossy(&output.stderr).trim());
-        }
-        let mut settings = File::options().append(true).open(new.join("postgresql.conf"))?;
-        settings.write_all(b"include 'postbook.conf'\n")?;
-        fs::rename(&new, &self.data).context("putting the new data in place")
-    }
-
-    /// Starts the server. Backends of one that was killed hold its memory for a moment; then the start is repeated by
-    /// the caller.
-    fn launch(&self) -> Result<()> {
-        self.settings()?;
-        let log = self.log();
-        let before = fs::metadata(&log).map_or(0, |log| log.len());
-        File::options().create(true).append(true).open(&log).context("opening the log of Postgres")?;
-        self.guise.own(&log)?;
-        let mut command = pg_ctl(self.guise, &self.binaries, &self.data);
-        command.args(["start", "-t", &READY.as_secs().to_string(), "-l"]).arg(&log);
-        if command.status().context("running pg_ctl")?.success() {
-            return Ok(());
-        }
-        let said = fs::read(&log).unwrap_or_default().split_off(usize::try_from(before)?);
-        let said = String::from_utf8_lossy(&said);
-        if !said.contains("pre-existing shared memory block") {
-            bail!("the Postgres in {} does not start: {}", self.data.display(), said.trim());
-        }
-        thread::sleep(LOOK);
-        Ok(())
-    }
-
-    /// Writes the settings that are ours.
-    fn settings(&self) -> Result<()> {
-        let socket = socket_folder(&self.data)?;
-        self.guise.own(&socket)?;
-        let socket = socket.to_str().context("the data folder's name is no UTF-8")?.replace('"', "\"\"");
-        let path = self.data.join("postbook.conf");
-        let text = format!(
-            "# Written anew at every start.\n\
-             listen_addresses = ''\nport = 5432\nunix_socket_directories = '\"{}\"'\nunix_socket_permissions = 0700\n\
-             max_connections = 200\nlog_checkpoints = off\n",
-            socket.replace('\\', "\\\\").replace('\'', "''")
-        );
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        self.guise.own(&path)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("postgres.log")
-    }
-}
-
-/// Its output goes nowhere: the server would keep a pipe open for ever.
-fn pg_ctl(guise: Guise, binaries: &Binaries, data: &Path) -> Command {
-    let mut command = guise.command(&binaries.program("pg_ctl"));
-    command.arg("-D").arg(data).args(["-w", "-s"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-/// Where the socket goes: beside the data, or where the path to it is short enough.
-fn socket_folder(data: &Path) -> Result<PathBuf> {
-    if data.as_os_str().as_bytes().len() + SOCKET_NAME.len() <= SOCKET_PATH {
-        return Ok(data.to_owned());
-    }
-    let short = std::env::temp_dir().join(format!("postbook-{:08x}", rand::random::<u32>()));
-    private_folder(&short)?;
-    Ok(short)
-}
-
-/// Removes the folder that was made for a socket, if one was.
-fn discard_socket(data: &Path, socket: &Path) {
-    let named = socket.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postbook-"));
-    if socket != data && named {
-        // A folder that stays behind in the temp folder costs nothing.
-        let _ = fs::remove_dir_all(socket);
-    }
-}
-
-/// A new folder that only its owner can enter. Fails when there is one by that name, whoever made it.
-fn private_folder(path: &Path) -> Result<()> {
-    DirBuilder::new().mode(0o700).create(path).with_context(|| format!("creating {}", path.display()))
 }

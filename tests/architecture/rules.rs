@@ -9,8 +9,8 @@ const RANKS: [(&str, &[&str]); 5] = [
     ("ground", &["clock", "id", "db", "secret", "reason", "config"]),
     ("vocabulary", &["workflow", "schedule", "contact"]),
     ("adapters", &["source", "document", "channel"]),
-    ("engine", &["queue", "catalog", "run", "monitor", "sweep", "trigger", "worker"]),
-    ("doors", &["account", "http", "cli", "app", "main", "demo", "bench"]),
+    ("engine", &["audit", "queue", "catalog", "run", "monitor", "sweep", "trigger", "worker"]),
+    ("doors", &["account", "http", "setup", "cli", "app", "main", "demo", "bench"]),
 ];
 
 const WITHOUT_SQL: [&str; 4] = ["http", "channel", "source", "worker"];
@@ -46,17 +46,20 @@ fn rank(module: &str) -> Option<usize> {
     RANKS.iter().position(|(_, modules)| modules.contains(&module))
 }
 
+/// Who imports whom among modules side by side, and where.
+type Edges = BTreeMap<String, BTreeMap<String, String>>;
+
 /// Modules side by side do not import each other in a circle.
 pub fn circles(files: &[File]) -> Vec<String> {
     let modules: BTreeSet<&[String]> = files.iter().map(|file| &file.module[..]).collect();
-    let mut levels: BTreeMap<Vec<String>, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let mut levels: BTreeMap<Vec<String>, Edges> = BTreeMap::new();
     for file in files {
-        for (path, _) in file.references() {
+        for (path, line) in file.references() {
             let Some(end) = (0..=path.len()).rev().find(|end| modules.contains(&path[..*end])) else { continue };
             let shared = file.module.iter().zip(&path[..end]).take_while(|(a, b)| a == b).count();
             if let (Some(from), Some(to)) = (file.module.get(shared), path[..end].get(shared)) {
-                let level = levels.entry(path[..shared].to_vec()).or_default();
-                level.entry(from.clone()).or_default().insert(to.clone());
+                let edges = levels.entry(path[..shared].to_vec()).or_default().entry(from.clone()).or_default();
+                edges.entry(to.clone()).or_insert_with(|| format!("{}:{line}", file.path));
             }
         }
     }
@@ -68,24 +71,23 @@ fn complain_of_circle((level, circle): (&Vec<String>, Vec<String>)) -> String {
     format!("{folder}: {}; move what two of them share into a third", circle.join(" -> "))
 }
 
-/// A way from a module back to itself.
-fn circle(edges: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    edges.keys().find_map(|start| way(edges, start, start, &mut BTreeSet::new()))
+/// A way from a module back to itself, each step with its place.
+fn circle(edges: &Edges) -> Option<Vec<String>> {
+    edges.keys().find_map(|start| {
+        let way = way(edges, start, start, &mut BTreeSet::new())?;
+        Some([&[start.clone()], &way[..]].concat())
+    })
 }
 
-fn way(
-    edges: &BTreeMap<String, BTreeSet<String>>,
-    from: &str,
-    to: &str,
-    seen: &mut BTreeSet<String>,
-) -> Option<Vec<String>> {
+fn way(edges: &Edges, from: &str, to: &str, seen: &mut BTreeSet<String>) -> Option<Vec<String>> {
     let next = edges.get(from)?;
-    if next.contains(to) {
-        return Some(vec![from.to_owned(), to.to_owned()]);
+    let step = |module: &str, place: &str| format!("{module} ({place})");
+    if let Some(place) = next.get(to) {
+        return Some(vec![step(to, place)]);
     }
-    next.iter().find_map(|module| {
+    next.iter().find_map(|(module, place)| {
         let rest = seen.insert(module.clone()).then(|| way(edges, module, to, seen))??;
-        Some([&[from.to_owned()], &rest[..]].concat())
+        Some([&[step(module, place)], &rest[..]].concat())
     })
 }
 
