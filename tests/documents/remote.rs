@@ -14,7 +14,7 @@ use futures::stream;
 use postbook::{
     document::{self, Document, Failure, Rendered, Toolbox},
     reason::Scope,
-    secret::Secret,
+    secret::Credential,
     source::http::RemoteConfig,
 };
 use serde_json::{Value, json};
@@ -53,7 +53,10 @@ async fn serve(pdf: Bytes, elsewhere: Option<SocketAddr>) -> Server {
         .route("/slow", get(|| std::future::pending::<Response>()))
         .route("/round", get(|| async { Redirect::to("/round") }))
         .route("/there", any(|| async { Redirect::temporary("/report/moved") }))
-        .route("/away", any(move || async move { elsewhere.map(|address| Redirect::temporary(&format!("http://{address}/report/away"))) .into_response() }))
+        .route("/away", any(move || async move {
+            let address = elsewhere.expect("the other server");
+            Redirect::temporary(&format!("http://{address}/report/away"))
+        }))
         .route("/metadata", get(|| async { Redirect::to("http://169.254.169.254/latest") }));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Server { address, asked }
@@ -79,7 +82,7 @@ async fn pdf() -> Bytes {
 
 fn tools(allow: &[SocketAddr]) -> Toolbox {
     let allow = allow.iter().map(|address| address.to_string().parse().expect("an address")).collect();
-    let secret = Secret::Password { user: "reports".to_owned(), password: "s3cret".to_owned() };
+    let secret = Credential::Password { user: "reports".to_owned(), password: "s3cret".to_owned() };
     toolbox(no_database(), &RemoteConfig { allow }, &[("reports", secret)])
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use postbook::{
     document::{Expressions, Files, Store, Toolbox, renderer::{Renderer, RendererConfig}},
-    secret::Secret,
+    secret::Credential,
     source::http::{Client, RemoteConfig},
 };
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ pub fn renderer() -> Renderer {
 }
 
 /// A toolbox whose store is `db`.
-pub fn toolbox(db: PgPool, remote: &RemoteConfig, secrets: &[(&str, Secret)]) -> Toolbox {
+pub fn toolbox(db: PgPool, remote: &RemoteConfig, secrets: &[(&str, Credential)]) -> Toolbox {
     let secrets = secrets.iter().map(|(name, secret)| ((*name).to_owned(), secret.clone()));
     Toolbox {
         renderer: renderer(),
