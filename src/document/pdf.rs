@@ -4,16 +4,18 @@
 
 use lopdf::Document;
 
-/// How much junk may stand before the header; readers of PDF accept as much.
-const HEAD: usize = 1024;
+/// How much junk may stand before the header and after the end; readers of PDF accept as much.
+const JUNK: usize = 1024;
 
 /// Why bytes are not a PDF that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PdfError {
     #[error("it is not a PDF: it begins with `{0}`")]
     NotOne(String),
-    #[error("it is a PDF that is broken or cut off ({0} bytes): {1}")]
+    #[error("it is a PDF that is broken ({0} bytes): {1}")]
     Broken(usize, String),
+    #[error("it is a PDF that is cut off after {0} bytes")]
+    CutOff(usize),
     #[error("it is a PDF without pages")]
     Empty,
     #[error("it is a PDF that opens only with a password")]
@@ -24,6 +26,9 @@ pub enum PdfError {
 pub fn pages(bytes: &[u8]) -> Result<i32, PdfError> {
     if !looks_like_one(bytes) {
         return Err(PdfError::NotOne(String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).escape_debug().collect()));
+    }
+    if !has_end(bytes) {
+        return Err(PdfError::CutOff(bytes.len()));
     }
     let broken = |text: String| PdfError::Broken(bytes.len(), text);
     let document = Document::load_mem(bytes).map_err(|error| match error {
@@ -37,9 +42,14 @@ pub fn pages(bytes: &[u8]) -> Result<i32, PdfError> {
     }
 }
 
+/// Readers mend a PDF without an end as far as it goes, so that pages would be missing without a word.
+fn has_end(bytes: &[u8]) -> bool {
+    bytes[bytes.len().saturating_sub(JUNK)..].windows(5).any(|window| window == b"%%EOF")
+}
+
 /// Whether `bytes` have a PDF's header near their beginning.
 pub fn looks_like_one(bytes: &[u8]) -> bool {
-    bytes[..bytes.len().min(HEAD)].windows(5).any(|window| window == b"%PDF-")
+    bytes[..bytes.len().min(JUNK)].windows(5).any(|window| window == b"%PDF-")
 }
 
 #[cfg(test)]
@@ -50,6 +60,7 @@ mod tests {
     fn what_is_no_pdf_is_said_to_be_none() {
         assert_eq!(pages(b"<html>Login"), Err(PdfError::NotOne("<html>Login".to_owned())));
         assert_eq!(pages(b""), Err(PdfError::NotOne(String::new())));
-        assert!(matches!(pages(b"%PDF-1.7\nthe rest is missing"), Err(PdfError::Broken(29, _))));
+        assert_eq!(pages(b"%PDF-1.7\nthe rest is missing"), Err(PdfError::CutOff(28)));
+        assert_eq!(pages(b"%PDF-1.7\n%%EOF"), Err(PdfError::Empty));
     }
 }

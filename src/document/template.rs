@@ -215,7 +215,7 @@ mod tests {
     fn render(source: &str) -> Result<Pdf, String> {
         let files = [
             ("templates/main.typ", source),
-            ("templates/lib.typ", "#let greet(name) = [Hello #name]\n#let wrong() = 1 + none"),
+            ("templates/lib.typ", "#let greet(name) = [Hello #name]\n#let wrong() = 1 + \"a\""),
             ("words.csv", "a,b"),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), bytes::Bytes::from(text.to_owned())));
@@ -241,7 +241,7 @@ mod tests {
     fn errors_name_file_line_and_remedy() {
         for (source, expected) in [
             ("a\n\n#foo", "templates/main.typ:3:2: unknown variable: foo"),
-            ("#import \"lib.typ\": wrong\n#wrong()", "templates/lib.typ:2:16: cannot add integer and none"),
+            ("#import \"lib.typ\": wrong\n#wrong()", "templates/lib.typ:2:16: cannot add integer and string"),
             ("#image(\"logo.png\")", "templates/main.typ:1:8: file not found (searched at templates/logo.png)"),
             ("#read(\"/etc/passwd\")", "templates/main.typ:1:7: file not found (searched at etc/passwd)"),
             ("#import \"@preview/cetz:0.3.4\"", "templates/main.typ:1:9: failed to load file (packages are not loaded here; copy its files into the workflow)"),
