@@ -201,10 +201,7 @@ async fn current(db: &mut PgConnection, name: &str) -> Result<Option<(Document, 
     Ok(Some((serde_json::from_value(row.definition).with_context(|| format!("document {name}"))?, row.revision)))
 }
 
-async fn revisions(
-    db: &mut PgConnection,
-    keys: &[DocumentRevisionId],
-) -> Result<Vec<(DocumentRevisionId, Document)>> {
+async fn revisions(db: &mut PgConnection, keys: &[DocumentRevisionId]) -> Result<Vec<(DocumentRevisionId, Document)>> {
     let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
     let rows = sqlx::query!(
         r#"select id as "id: DocumentRevisionId", definition from document_revision where id = any($1)"#,

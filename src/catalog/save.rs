@@ -63,8 +63,8 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
     }
     let before = definition(&mut db, current.revision).await?;
     draft.batch.documents = entries(&mut db, author, draft.entries, before.as_ref()).await?;
-    let same = before.as_ref() == Some(&draft.batch)
-        && recipient::same(&mut db, current.revision, &draft.recipients).await?;
+    let same =
+        before.as_ref() == Some(&draft.batch) && recipient::same(&mut db, current.revision, &draft.recipients).await?;
     let revision = match current.revision {
         Some(revision) if same => revision,
         _ => revise(&mut db, author, &draft.batch).await?,

@@ -4,8 +4,7 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule,
-    check, input, validate_document::held,
+    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule, check, input, validate_document::held,
 };
 use crate::{
     channel::Message,
@@ -136,7 +135,10 @@ fn personal_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Kno
 
 fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) -> Vec<Recipient> {
     if recipients.is_empty() {
-        faults.add("recipients", "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`");
+        faults.add(
+            "recipients",
+            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`",
+        );
     }
     let mut checked = Vec::with_capacity(recipients.len());
     for (index, fields) in recipients.into_iter().enumerate() {
@@ -237,12 +239,8 @@ fn zone(written: &str, at: &str, faults: &mut Faults) -> Tz {
 
 fn accounts(batch: &Batch, known: &Known, faults: &mut Faults) {
     for (channel, account) in &batch.accounts {
-        let fits: Vec<_> = known
-            .accounts
-            .iter()
-            .filter(|(_, serves)| *serves == channel)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let fits: Vec<_> =
+            known.accounts.iter().filter(|(_, serves)| *serves == channel).map(|(name, _)| name.as_str()).collect();
         if !fits.contains(&account.as_str()) {
             let fault = format!("`{account}` is no account for {channel}; there is: {}", check::or_none(&fits));
             faults.add(format!("accounts/{channel}"), fault);

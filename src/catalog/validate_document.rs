@@ -171,5 +171,9 @@ fn slug_of(file: &str) -> String {
         stem.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     let slug: Vec<_> = plain.split('-').filter(|part| !part.is_empty()).collect();
     let slug = slug.join("-");
-    if slug.is_empty() { "document".to_owned() } else { slug.chars().take(40).collect::<String>().trim_end_matches('-').to_owned() }
+    if slug.is_empty() {
+        "document".to_owned()
+    } else {
+        slug.chars().take(40).collect::<String>().trim_end_matches('-').to_owned()
+    }
 }
