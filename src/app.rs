@@ -3,7 +3,7 @@
 //! Commands open one and use its parts; `up`, `serve` and `work` also run it until they are told to stop. Stopping
 //! goes in order: no new steps, the steps in flight to their end, the doors, the database.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::net::TcpListener;
@@ -11,7 +11,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{self, Shelf},
-    channel::account::{AccountConfig, Channels},
+    channel::{
+        Settle,
+        account::{AccountConfig, Channels},
+    },
     clock::Clock,
     config::{self, Config},
     db::{self, Database, DatabaseError},
@@ -100,7 +103,8 @@ impl App {
             format!("the doors cannot be opened at {listen}; set `http.listen` to a free address")
         })?;
         let address = listener.local_addr().context("asking where the doors are")?;
-        let router = http::router(self.doors(stop.clone()))?;
+        let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
+        let router = http::router(http::App::new(self.engine.clone(), accounts(&self.engine), body_limit))?;
         tasks.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
@@ -108,19 +112,6 @@ impl App {
             }
         });
         Ok(format!("http://{address}"))
-    }
-
-    fn doors(&self, stop: CancellationToken) -> http::App {
-        let accounts = self.engine.channels.accounts();
-        http::App {
-            clock: self.engine.clock,
-            shelf: self.shelf.clone(),
-            engine: self.engine.clone(),
-            accounts: Arc::new(accounts.map(|it| (it.name().to_owned(), it.channel().to_owned())).collect()),
-            body_limit: usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX),
-            metrics: Arc::default(),
-            stop,
-        }
     }
 }
 
@@ -138,8 +129,23 @@ pub fn channels(config: &Config) -> Result<Channels> {
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
 }
 
+/// What the file leaves out stays as the channel has it.
 fn account_config(account: &config::Account) -> AccountConfig {
-    account.clone().into()
+    let defaults = AccountConfig::new(account.url.expose());
+    AccountConfig {
+        from: account.from.clone(),
+        channel: account.channel.clone(),
+        settle: account.settle.map_or(defaults.settle, |settle| match settle {
+            config::Settle::Repeat => Settle::Repeat,
+            config::Settle::Hold => Settle::Hold,
+        }),
+        ca: account.ca.clone(),
+        timeout: account.timeout.unwrap_or(defaults.timeout),
+        at_once: account.at_once.map_or(defaults.at_once, NonZeroUsize::get),
+        greylist: account.greylist.unwrap_or(defaults.greylist),
+        refuse: account.refuse.clone(),
+        ..defaults
+    }
 }
 
 /// The workflows that come along and those of the configured folder; a folder there replaces one of the same name.

@@ -13,6 +13,10 @@ mod show;
 mod up;
 mod watch;
 
+pub(crate) use show::{all, book_table, write};
+pub(crate) use up::stop_on_signal;
+pub(crate) use watch::watch;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Place, author, print};
 use crate::{
-    account::{self, Role, UserInput, token},
+    account::{self, Role, UserInput},
     app::App,
     catalog::{Expect, Faults},
 };
@@ -154,7 +154,7 @@ impl Token {
         let db = &app.database.pool;
         match self {
             Self::New { user, scope, title } => {
-                let issued = token::issue(db, &author(&app), (&user, &title, scope.map(Role::from))).await?;
+                let issued = account::issue(db, &author(&app), (&user, &title, scope.map(Role::from))).await?;
                 if place.json {
                     print::json(&issued)?;
                 } else {

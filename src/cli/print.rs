@@ -14,7 +14,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
 /// Prints rows under their headings.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
     for row in rows {
         table.add_row(row.map(|cell| one_line(&cell)));

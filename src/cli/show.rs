@@ -189,6 +189,6 @@ impl ValueEnum for RunState {
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(print::word(self)))
+        Some(clap::builder::PossibleValue::new(self.name()))
     }
 }

@@ -86,6 +86,21 @@ impl From<&Outcome> for Event {
     }
 }
 
+impl RunState {
+    /// The word for it, in SQL, JSON and pages alike.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Expanding => "expanding",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 impl TransmissionState {
     /// The word for it, in SQL, JSON and pages alike.
     pub fn name(self) -> &'static str {
