@@ -7,5 +7,7 @@ mod token;
 mod user;
 
 pub use role::Role;
-pub use token::{Caller, Issued, NewToken, Token, TokenError, authenticate, first_admin, issue, new_token, revoke, tokens};
+pub use token::{
+    Caller, Issued, NewToken, Token, TokenError, authenticate, first_admin, issue, new_token, revoke, tokens,
+};
 pub use user::{User, UserError, UserInput, check, enable, get, list, save};

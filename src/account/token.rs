@@ -117,7 +117,11 @@ async fn touch(db: &PgPool, token: i64, now: DateTime<Utc>) -> Result<()> {
 ///
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
-pub fn new_token(input: NewToken, caller: &Caller, mut faults: Faults) -> Result<(String, String, Option<Role>), Faults> {
+pub fn new_token(
+    input: NewToken,
+    caller: &Caller,
+    mut faults: Faults,
+) -> Result<(String, String, Option<Role>), Faults> {
     let title = faults.need("title", input.title, "write what it is for").unwrap_or_default();
     if let Some(fault) = check::line(&title) {
         faults.add("title", fault);
@@ -149,11 +153,7 @@ pub async fn issue(
     Ok(issued)
 }
 
-async fn insert(
-    db: &mut PgConnection,
-    author: &Author,
-    (user, title, scope): (&str, &str, Role),
-) -> Result<Issued> {
+async fn insert(db: &mut PgConnection, author: &Author, (user, title, scope): (&str, &str, Role)) -> Result<Issued> {
     let secret = format!("pb_{}", BASE64_URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()));
     let about = sqlx::query_as!(
         Token,

@@ -157,10 +157,7 @@ pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool))
 
 /// Writers of users queue up, so that two admins cannot disable each other at once.
 pub(super) async fn lock(db: &mut PgConnection) -> Result<()> {
-    sqlx::query!(r#"lock table "user" in share row exclusive mode"#)
-        .execute(db)
-        .await
-        .context("locking the users")?;
+    sqlx::query!(r#"lock table "user" in share row exclusive mode"#).execute(db).await.context("locking the users")?;
     Ok(())
 }
 
@@ -228,7 +225,8 @@ impl Row {
         Ok(User {
             attributes: serde_json::from_value(self.attributes)
                 .with_context(|| format!("the attributes of {}", self.name))?,
-            contacts: serde_json::from_value(self.contacts).with_context(|| format!("the contacts of {}", self.name))?,
+            contacts: serde_json::from_value(self.contacts)
+                .with_context(|| format!("the contacts of {}", self.name))?,
             name: self.name,
             title: self.title,
             role: self.role,

@@ -1,14 +1,15 @@
 //! Checks of single values, shared by batches, documents and users. Each gives `None` or what is wrong.
 
-use std::str::FromStr;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::Faults;
-use crate::document::{Expressions, param::ParamFault, pdf};
+use crate::{
+    contact::Contact,
+    document::{Expressions, param::ParamFault, pdf},
+};
 
 /// The channels a recipient can have a contact for.
-pub const CHANNELS: [&str; 9] = ["email", "fax", "sms", "sftp", "ftp", "s3", "webdav", "folder", "pickup"];
+pub const CHANNELS: [&str; 10] = ["email", "fax", "sms", "sftp", "ftp", "s3", "webdav", "folder", "pickup", "discard"];
 
 /// Longer names do not fit where they are shown.
 const LONGEST_NAME: usize = 64;
@@ -39,14 +40,7 @@ pub fn unknown_channel() -> String {
 
 /// Whether `contact` can be an address on `channel`.
 pub fn contact(channel: &str, contact: &str) -> Option<String> {
-    if let Some(fault) = line(contact) {
-        return Some(fault);
-    }
-    if channel != "email" {
-        return None;
-    }
-    let fault = lettre::Address::from_str(contact).err()?;
-    Some(format!("`{contact}` is no mail address ({fault}); write it like `ann@example.org`"))
+    Contact::parse(channel, contact).err().map(|fault| fault.to_string())
 }
 
 /// Whether `source` is a text template.
@@ -72,7 +66,9 @@ pub fn or_none(names: &[&str]) -> String {
 /// # Errors
 /// What is wrong with it.
 pub fn base64(content: &str) -> Result<Vec<u8>, String> {
-    BASE64_STANDARD.decode(content).map_err(|fault| format!("is not base64 ({fault}); write the file's bytes in base64"))
+    BASE64_STANDARD
+        .decode(content)
+        .map_err(|fault| format!("is not base64 ({fault}); write the file's bytes in base64"))
 }
 
 /// Whether `bytes` can be what `media_type` says.
@@ -90,7 +86,8 @@ pub fn media_type(text: &str) -> Option<String> {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     let essence = text.split(';').next().unwrap_or_default().trim();
-    let fits = line(text).is_none() && essence.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
+    let fits =
+        line(text).is_none() && essence.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
     (!fits).then(|| format!("`{text}` is no media type; write one such as `application/pdf`"))
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Batch, DocumentDraft, EntrySource, Expect, SaveError, Saved, Shelf, input, save::held_keys, written};
+use super::{Batch, DocumentDraft, EntrySource, Expect, SaveError, Saved, Shelf, input, written};
 use crate::{
     audit::{self, Author, Deed},
     document::{Document, Source},
@@ -201,10 +201,7 @@ async fn current(db: &mut PgConnection, name: &str) -> Result<Option<(Document, 
     Ok(Some((serde_json::from_value(row.definition).with_context(|| format!("document {name}"))?, row.revision)))
 }
 
-async fn revisions(
-    db: &mut PgConnection,
-    keys: &[DocumentRevisionId],
-) -> Result<Vec<(DocumentRevisionId, Document)>> {
+async fn revisions(db: &mut PgConnection, keys: &[DocumentRevisionId]) -> Result<Vec<(DocumentRevisionId, Document)>> {
     let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
     let rows = sqlx::query!(
         r#"select id as "id: DocumentRevisionId", definition from document_revision where id = any($1)"#,
@@ -268,4 +265,13 @@ async fn used_by(db: &mut PgConnection, name: &str) -> Result<Vec<String>> {
     .fetch_all(db)
     .await
     .with_context(|| format!("looking for batches that use document {name}"))
+}
+
+/// The keys of held documents in `batch`.
+fn held_keys(batch: &Batch) -> Vec<DocumentRevisionId> {
+    let keys = batch.documents.iter().filter_map(|entry| match entry.source {
+        EntrySource::Held(key) => Some(key),
+        EntrySource::Document(_) => None,
+    });
+    keys.collect()
 }

@@ -30,6 +30,13 @@ impl Faults {
         }
     }
 
+    /// Adds what a check found, if it found anything.
+    pub fn told(&mut self, at: &str, found: Option<String>) {
+        if let Some(text) = found {
+            self.add(at, text);
+        }
+    }
+
     /// Hands a value on, or tells that it is missing.
     pub fn need<T>(&mut self, at: &str, value: Option<T>, remedy: &str) -> Option<T> {
         if value.is_none() {

@@ -50,11 +50,9 @@ fn take_out(value: &mut Value, path: &Path) -> bool {
     }
     match (last, place) {
         (Some(Segment::Map { key }), Value::Object(fields)) => fields.remove(key).is_some(),
-        (Some(Segment::Seq { index }), Value::Array(elements)) => elements
-            .get_mut(*index)
-            .filter(|element| !element.is_null())
-            .map(Value::take)
-            .is_some(),
+        (Some(Segment::Seq { index }), Value::Array(elements)) => {
+            elements.get_mut(*index).filter(|element| !element.is_null()).map(Value::take).is_some()
+        }
         _ => false,
     }
 }

@@ -3,52 +3,15 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use super::{Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, document, recipient};
+use super::{
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, document, recipient,
+};
 use crate::{
     audit::{self, Author, Deed},
-    document::Store,
-    id::{DocumentRevisionId, RevisionId},
+    id::RevisionId,
 };
-
-/// Where the catalogue is kept.
-#[derive(Debug, Clone)]
-pub struct Shelf {
-    pub db: PgPool,
-    pub store: Store,
-}
-
-/// What saving came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saved {
-    Created,
-    Changed,
-    /// It was the same already; there is no new revision.
-    Unchanged,
-}
-
-/// What may be there before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
-    /// Nothing of this name.
-    Absent,
-    /// Anything; it is replaced.
-    Any,
-}
-
-/// Why something could not be saved.
-#[derive(Debug, thiserror::Error)]
-pub enum SaveError {
-    #[error("there is a {what} `{name}` already; change it, or write another name")]
-    Exists { what: &'static str, name: String },
-    #[error("the document `{0}` was deleted meanwhile; add it again, or leave it out")]
-    Gone(String),
-    #[error("there are no bytes with the digest {0}; send them as `content`")]
-    NoBytes(String),
-    #[error(transparent)]
-    Fault(#[from] anyhow::Error),
-}
 
 /// Saves a checked batch.
 ///
@@ -63,8 +26,8 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
     }
     let before = definition(&mut db, current.revision).await?;
     draft.batch.documents = entries(&mut db, author, draft.entries, before.as_ref()).await?;
-    let same = before.as_ref() == Some(&draft.batch)
-        && recipient::same(&mut db, current.revision, &draft.recipients).await?;
+    let same =
+        before.as_ref() == Some(&draft.batch) && recipient::same(&mut db, current.revision, &draft.recipients).await?;
     let revision = match current.revision {
         Some(revision) if same => revision,
         _ => revise(&mut db, author, &draft.batch).await?,
@@ -213,13 +176,4 @@ async fn point(
     .await
     .with_context(|| format!("pointing batch {name} to revision {revision}"))?;
     Ok(())
-}
-
-/// The keys of held documents in `batch`.
-pub(super) fn held_keys(batch: &Batch) -> Vec<DocumentRevisionId> {
-    let keys = batch.documents.iter().filter_map(|entry| match entry.source {
-        EntrySource::Held(key) => Some(key),
-        EntrySource::Document(_) => None,
-    });
-    keys.collect()
 }

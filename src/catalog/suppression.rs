@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Faults, check, validate::told};
+use super::{Faults, check};
 use crate::audit::{self, Author, Deed};
 
 /// An address nothing is sent to any more.
@@ -51,9 +51,9 @@ pub fn check(input: Input, mut faults: Faults) -> Result<Address, Faults> {
         faults.add("channel", format!("`{channel}` is no channel; write one of {channels}"));
     }
     let contact = faults.need("contact", input.contact, "write the address").unwrap_or_default();
-    told("contact", check::contact(&channel, &contact), &mut faults);
+    faults.told("contact", check::contact(&channel, &contact));
     let reason = input.reason.unwrap_or_else(|| "by hand".to_owned());
-    told("reason", check::line(&reason), &mut faults);
+    faults.told("reason", check::line(&reason));
     faults.or(Address { contact: key(&channel, &contact), channel, reason })
 }
 

@@ -4,8 +4,9 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule,
-    check, input, validate_document::held,
+    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule, check, input,
+    name::{named, titled},
+    validate_document::held,
 };
 use crate::{
     channel::Message,
@@ -39,27 +40,6 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
     };
     accounts(&batch, known, &mut faults);
     faults.or(Draft { batch, entries, recipients, enabled: input.enabled.unwrap_or(true) })
-}
-
-/// A checked key, or an empty one that was told.
-pub(super) fn named(name: Option<String>, faults: &mut Faults) -> String {
-    let name = faults.need("name", name, "write a key such as `morning-checklists`").unwrap_or_default();
-    told("name", check::slug(&name), faults);
-    name
-}
-
-/// A checked title; the name when there is none.
-pub(super) fn titled(title: Option<String>, name: &str, faults: &mut Faults) -> String {
-    let Some(title) = title else { return name.to_owned() };
-    told("title", check::line(&title), faults);
-    title
-}
-
-/// Adds what a check found.
-pub(super) fn told(at: &str, fault: Option<String>, faults: &mut Faults) {
-    if let Some(text) = fault {
-        faults.add(at, text);
-    }
 }
 
 fn workflow(workflow: Option<String>, known: &Known, faults: &mut Faults) -> String {
@@ -136,7 +116,10 @@ fn personal_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Kno
 
 fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) -> Vec<Recipient> {
     if recipients.is_empty() {
-        faults.add("recipients", "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`");
+        faults.add(
+            "recipients",
+            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`",
+        );
     }
     let mut checked = Vec::with_capacity(recipients.len());
     for (index, fields) in recipients.into_iter().enumerate() {
@@ -158,14 +141,14 @@ fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recip
             ("params", Value::Object(params)) => recipient.params = params.into_iter().collect(),
             ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
             (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
-                told(&at, check::contact(channel, &contact), faults);
+                faults.told(&at, check::contact(channel, &contact));
                 recipient.contacts.insert(key, contact);
             }
             (known, _) if known == "name" || check::CHANNELS.contains(&known) => faults.add(at, "write a text"),
             _ => faults.add(at, format!("is unknown; write `name`, `params` or one of {}", check::CHANNELS.join(", "))),
         }
     }
-    told(&format!("{at}/name"), check::line(&recipient.name), faults);
+    faults.told(&format!("{at}/name"), check::line(&recipient.name));
     if recipient.contacts.is_empty() {
         faults.add(at, "has no contact; write one, such as `\"email\": \"ann@example.org\"`");
     }
@@ -194,10 +177,10 @@ const SUBJECT: &str = "{{ document.title }}, {{ business_date }}";
 fn message(message: Option<input::Message>, faults: &mut Faults) -> Message {
     let message = message.unwrap_or_default();
     let subject = message.subject.unwrap_or_else(|| SUBJECT.to_owned());
-    told("message/subject", check::line(&subject).or_else(|| check::template(&subject)), faults);
+    faults.told("message/subject", check::line(&subject).or_else(|| check::template(&subject)));
     let text = message.text.unwrap_or_default();
-    told("message/text", check::template(&text), faults);
-    told("message/html", message.html.as_deref().and_then(check::template), faults);
+    faults.told("message/text", check::template(&text));
+    faults.told("message/html", message.html.as_deref().and_then(check::template));
     Message { subject, text, html: message.html }
 }
 
@@ -211,11 +194,11 @@ fn schedules(schedules: Vec<Option<input::Schedule>>, faults: &mut Faults) -> Ve
         };
         let rule = faults.need(&format!("{at}/rule"), schedule.rule, "write a rule such as `daily at 06:00`");
         let rule = rule.unwrap_or_default();
-        told(&format!("{at}/rule"), check::line(&rule), faults);
+        faults.told(&format!("{at}/rule"), check::line(&rule));
         let place = format!("{at}/zone");
         let written = faults.need(&place, schedule.zone, "write a zone such as `Europe/Amsterdam`");
         let zone = zone(&written.unwrap_or_default(), &place, faults);
-        told(&format!("{at}/missed"), schedule.missed.as_deref().and_then(check::line), faults);
+        faults.told(&format!("{at}/missed"), schedule.missed.as_deref().and_then(check::line));
         checked.push(Schedule { rule, zone, missed: schedule.missed });
     }
     checked
@@ -237,12 +220,8 @@ fn zone(written: &str, at: &str, faults: &mut Faults) -> Tz {
 
 fn accounts(batch: &Batch, known: &Known, faults: &mut Faults) {
     for (channel, account) in &batch.accounts {
-        let fits: Vec<_> = known
-            .accounts
-            .iter()
-            .filter(|(_, serves)| *serves == channel)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let fits: Vec<_> =
+            known.accounts.iter().filter(|(_, serves)| *serves == channel).map(|(name, _)| name.as_str()).collect();
         if !fits.contains(&account.as_str()) {
             let fault = format!("`{account}` is no account for {channel}; there is: {}", check::or_none(&fits));
             faults.add(format!("accounts/{channel}"), fault);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     DocumentDraft, DraftEntry, DraftSource, Faults, check, input,
-    validate::{named, titled, told},
+    name::{named, titled},
 };
 use crate::document::{Document, Expressions, Remote, Source, param};
 
@@ -88,14 +88,14 @@ fn remote(input: input::Document, faults: &mut Faults) -> Source {
     if !scheme {
         faults.add("url", "write an address that begins with `https://` or `http://`");
     }
-    told("url", check::line(&url).or_else(|| check::template(&url)), faults);
+    faults.told("url", check::line(&url).or_else(|| check::template(&url)));
     for (at, values) in [("headers", &input.headers), ("query", &input.query)] {
         for (name, value) in values {
-            told(&format!("{at}/{name}"), check::template(value), faults);
+            faults.told(&format!("{at}/{name}"), check::template(value));
         }
     }
-    told("body", input.body.as_deref().and_then(check::template), faults);
-    told("file", input.file.as_deref().and_then(|file| check::line(file).or_else(|| check::template(file))), faults);
+    faults.told("body", input.body.as_deref().and_then(check::template));
+    faults.told("file", input.file.as_deref().and_then(|file| check::line(file).or_else(|| check::template(file))));
     let method = input.method.unwrap_or_else(|| "GET".to_owned());
     if !["GET", "POST", "PUT"].contains(&method.as_str()) {
         faults.add("method", format!("is `{method}`; write GET, POST or PUT"));
@@ -137,9 +137,9 @@ pub(super) fn held(entry: input::Entry, at: &str, faults: &mut Faults) -> Option
     let written = faults.need(&place, entry.content, "write the file's bytes in base64");
     let content = written.and_then(|written| decoded(&written, &media_type, &place, faults));
     let name = entry.name.unwrap_or_else(|| slug_of(&file));
-    told(&format!("{at}/name"), check::slug(&name), faults);
+    faults.told(&format!("{at}/name"), check::slug(&name));
     let title = entry.title.unwrap_or_else(|| name.clone());
-    told(&format!("{at}/title"), check::line(&title), faults);
+    faults.told(&format!("{at}/title"), check::line(&title));
     let source = Source::Stored { file, media_type, digest: String::new() };
     let document = Document { name, title, personal: false, params: BTreeMap::new(), source };
     let held = DocumentDraft { document, content };
@@ -148,19 +148,19 @@ pub(super) fn held(entry: input::Entry, at: &str, faults: &mut Faults) -> Option
 
 fn filed(file: Option<String>, at: &str, faults: &mut Faults) -> String {
     let file = faults.need(at, file, "write the file's name, such as `checklist.pdf`").unwrap_or_default();
-    told(at, check::file(&file), faults);
+    faults.told(at, check::file(&file));
     file
 }
 
 fn typed(media_type: Option<String>, at: &str, faults: &mut Faults) -> String {
     let media_type = faults.need(at, media_type, "write one such as `application/pdf`").unwrap_or_default();
-    told(at, check::media_type(&media_type), faults);
+    faults.told(at, check::media_type(&media_type));
     media_type
 }
 
 fn decoded(written: &str, media_type: &str, at: &str, faults: &mut Faults) -> Option<Vec<u8>> {
     let bytes = check::base64(written).map_err(|fault| faults.add(at, fault)).ok()?;
-    told(at, check::bytes(media_type, &bytes), faults);
+    faults.told(at, check::bytes(media_type, &bytes));
     Some(bytes)
 }
 
@@ -171,5 +171,9 @@ fn slug_of(file: &str) -> String {
         stem.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     let slug: Vec<_> = plain.split('-').filter(|part| !part.is_empty()).collect();
     let slug = slug.join("-");
-    if slug.is_empty() { "document".to_owned() } else { slug.chars().take(40).collect::<String>().trim_end_matches('-').to_owned() }
+    if slug.is_empty() {
+        "document".to_owned()
+    } else {
+        slug.chars().take(40).collect::<String>().trim_end_matches('-').to_owned()
+    }
 }

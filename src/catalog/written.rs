@@ -85,11 +85,7 @@ fn recipient(recipient: Recipient) -> Map<String, Value> {
 }
 
 fn schedule_of(schedule: super::Schedule) -> input::Schedule {
-    input::Schedule {
-        rule: Some(schedule.rule),
-        zone: Some(schedule.zone.name().to_owned()),
-        missed: schedule.missed,
-    }
+    input::Schedule { rule: Some(schedule.rule), zone: Some(schedule.zone.name().to_owned()), missed: schedule.missed }
 }
 
 /// A document as it is written; the bytes of a stored one are named by their digest.

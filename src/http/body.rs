@@ -58,9 +58,8 @@ fn parse(bytes: &[u8], is_json: bool) -> Result<Value, Response> {
         let detail = "send JSON with the header `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).into_response());
     }
-    serde_json::from_slice(bytes).map_err(|fault| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON: {fault}")).into_response()
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|fault| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON: {fault}")).into_response())
 }
 
 /// Whether the body is said to be of `media_type`.

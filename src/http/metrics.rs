@@ -5,9 +5,14 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use axum::{extract::State, http::{StatusCode, header}, response::IntoResponse};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
 
 use super::{App, Problem};
+use crate::run::tally::{self, Tally};
 
 /// Answers by the first digit of their status, 1 to 5.
 #[derive(Debug, Default)]
@@ -39,5 +44,21 @@ impl Metrics {
 pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let mut text = String::new();
     app.metrics.write(&mut text);
+    tallied(&tally::tally(&app.shelf.db, app.clock.now()).await?, &mut text);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+fn tallied(tally: &Tally, text: &mut String) {
+    text.push_str("# HELP postbook_runs_open Runs that have not ended, by state.\n# TYPE postbook_runs_open gauge\n");
+    for (state, count) in &tally.open_runs {
+        let _ = writeln!(text, "postbook_runs_open{{state=\"{state}\"}} {count}");
+    }
+    let gauges = [
+        ("steps_due", "Steps that wait for a worker.", tally.due_steps),
+        ("steps_late_seconds", "How long the oldest of them has been waiting.", tally.late_seconds),
+        ("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain),
+    ];
+    for (name, help, value) in gauges {
+        let _ = writeln!(text, "# HELP postbook_{name} {help}\n# TYPE postbook_{name} gauge\npostbook_{name} {value}");
+    }
 }

@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context, Result};
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse, routing::get};
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -41,20 +42,8 @@ pub struct App {
     /// How many bytes a request may have.
     pub body_limit: usize,
     pub metrics: Arc<Metrics>,
-}
-
-impl App {
-    /// The doors of `engine`; `accounts` are channels by the names of their accounts.
-    pub fn new(engine: Engine, accounts: BTreeMap<String, String>, body_limit: usize) -> Self {
-        Self {
-            clock: engine.clock,
-            shelf: Shelf { db: engine.db.clone(), store: engine.toolbox.store.clone() },
-            engine,
-            accounts: Arc::new(accounts),
-            body_limit,
-            metrics: Arc::default(),
-        }
-    }
+    /// When it is given, answers that would go on for long are ended.
+    pub stop: CancellationToken,
 }
 
 /// All doors.
@@ -62,9 +51,8 @@ impl App {
 /// # Errors
 /// When the description of the API cannot be written.
 pub fn router(app: App) -> Result<Router> {
-    let (api, description) = OpenApiRouter::with_openapi(openapi::Api::openapi())
-        .nest("/api/v1", api::router())
-        .split_for_parts();
+    let (api, description) =
+        OpenApiRouter::with_openapi(openapi::Api::openapi()).nest("/api/v1", api::router()).split_for_parts();
     let description = serde_json::to_value(openapi::complete(description)).context("describing the API")?;
     let page = docs::page(&description)?;
     Ok(api

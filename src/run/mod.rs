@@ -21,6 +21,7 @@ mod render;
 pub mod rescue;
 mod start;
 mod state;
+pub mod tally;
 mod transmit;
 
 pub use claim::{Leases, perform};

@@ -37,7 +37,8 @@ async fn what_was_read_can_be_written_back_and_changes_nothing(db: PgPool) {
         assert_eq!(again.status, StatusCode::OK, "{}", again.text());
         assert_eq!((again.json(), &again.headers[header::ETAG]), (read.json(), &read.headers[header::ETAG]));
     }
-    let unknown = json!({ "kind": "stored", "file": "a.pdf", "media_type": "application/pdf", "digest": "0".repeat(64) });
+    let unknown =
+        json!({ "kind": "stored", "file": "a.pdf", "media_type": "application/pdf", "digest": "0".repeat(64) });
     assert!(door.put("/api/v1/documents/a", unknown).await.fault("digest").contains("send them as `content`"));
 }
 
@@ -93,7 +94,11 @@ async fn what_is_wrong_with_a_document_is_told_with_its_place_and_remedy(db: PgP
         (stored(json!({ "media_type": "pdf" })), "media_type", "application/pdf"),
         (stored(json!({ "url": "https://example.org" })), "url", "does not belong"),
         (stored(json!({ "name": "a/b" })), "name", "small letters"),
-        (json!({ "name": "t", "kind": "template", "template": "../x.typ" }), "template", "inside the workflow's folder"),
+        (
+            json!({ "name": "t", "kind": "template", "template": "../x.typ" }),
+            "template",
+            "inside the workflow's folder",
+        ),
         (remote(json!({ "url": "file:///etc/passwd" })), "url", "https://"),
         (remote(json!({ "url": "https://example.org/{{ user" })), "url", "line 1"),
         (remote(json!({ "timeout": 0 })), "timeout", "1 to 3600"),

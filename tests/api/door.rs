@@ -1,15 +1,28 @@
 //! Requests handed to the router, and answers as JSON.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use postbook::{account, catalog, clock::Clock, document::Store, http};
+use postbook::{
+    account, catalog,
+    channel::account::{AccountConfig, Channels},
+    clock::Clock,
+    document::{
+        Expressions, Store, Toolbox,
+        renderer::{Renderer, RendererConfig},
+    },
+    http, queue,
+    run::{Engine, Settings},
+    source::http::{Client, RemoteConfig},
+    worker::{self, Load},
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How many bytes the doors take in these tests.
@@ -21,6 +34,7 @@ pub const PDF: &str = "JVBERi0xLjQKJSBhIGNoZWNrbGlzdAo=";
 /// The doors of a fresh installation, with its first administrator.
 pub struct Door {
     router: Router,
+    engine: Engine,
     pub db: PgPool,
     pub admin: String,
 }
@@ -34,20 +48,34 @@ pub struct Answer {
 
 impl Door {
     pub async fn open(db: PgPool) -> Self {
+        queue::setup(&db).await.unwrap();
         let shelf = catalog::Shelf { db: db.clone(), store: Store::in_database(db.clone()) };
         let now = Clock.now();
         let folders = postbook::workflow::embedded();
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
-        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let engine = engine(&shelf);
         let app = http::App {
             clock: Clock,
             shelf,
-            accounts: Arc::new(accounts),
+            engine: engine.clone(),
+            accounts: Arc::new(BTreeMap::from([("mail".to_owned(), "email".to_owned())])),
             body_limit: LIMIT,
             metrics: Arc::default(),
+            stop: CancellationToken::new(),
         };
-        Self { router: http::router(app).unwrap(), db, admin }
+        Self { router: http::router(app).unwrap(), engine, db, admin }
+    }
+
+    /// Works on whatever there is until `run` has ended, and gives its events.
+    pub async fn watch(&self, run: &Value) -> String {
+        let stop = CancellationToken::new();
+        let load = Load { queues: queue::Queue::ALL.to_vec(), steps: 4, batch: 4, loops: 1 };
+        let worker = tokio::spawn(worker::work(self.engine.clone(), load, stop.clone()));
+        let events = self.get(&format!("/api/v1/runs/{run}/events")).await.text();
+        stop.cancel();
+        worker.await.unwrap();
+        events
     }
 
     /// Sends a request as whoever shows `token`.
@@ -82,6 +110,16 @@ impl Door {
         self.send(&self.admin, Method::POST, path, Some(body)).await
     }
 
+    /// Asks for an act that needs no body.
+    pub async fn post_owned(&self, path: String) -> Answer {
+        self.send(&self.admin, Method::POST, &path, None).await
+    }
+
+    /// How many runs a query finds on its first page.
+    pub async fn count(&self, query: &str) -> usize {
+        self.get(&format!("/api/v1/runs{query}")).await.json()["items"].as_array().unwrap().len()
+    }
+
     pub async fn put(&self, path: &str, body: Value) -> Answer {
         self.send(&self.admin, Method::PUT, path, Some(body)).await
     }
@@ -106,6 +144,21 @@ impl Door {
         let saved = self.post("/api/v1/batches", batch()).await;
         assert_eq!(saved.status, StatusCode::CREATED, "{}", saved.text());
     }
+}
+
+/// An engine whose mail goes nowhere.
+fn engine(shelf: &catalog::Shelf) -> Engine {
+    let mail: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "email" })).unwrap();
+    let channels = Channels::open(&BTreeMap::from([("mail".to_owned(), mail)])).unwrap();
+    let toolbox = Toolbox {
+        renderer: Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), RendererConfig::default()),
+        http: Client::new(&RemoteConfig { allow: Vec::new() }).unwrap(),
+        store: shelf.store.clone(),
+        expressions: Expressions::default(),
+        secrets: BTreeMap::new(),
+    };
+    let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+    Engine::new(shelf.db.clone(), channels, toolbox, settings)
 }
 
 impl Answer {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod description;
-mod door;
 mod documents;
+mod door;
 mod people;
+mod runs;

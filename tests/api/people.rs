@@ -62,7 +62,10 @@ async fn a_token_does_no_more_than_its_scope_and_its_users_role(db: PgPool) {
     let wanted = |body: Value| door.send(&user, Method::POST, "/api/v1/tokens", Some(body));
     assert_eq!(wanted(json!({ "title": "own", "scope": "user" })).await.status, StatusCode::CREATED);
     assert_eq!(wanted(json!({ "title": "more", "scope": "admin" })).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(wanted(json!({ "title": "other", "scope": "user", "user": "admin" })).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        wanted(json!({ "title": "other", "scope": "user", "user": "admin" })).await.status,
+        StatusCode::FORBIDDEN
+    );
     let too_much = door.post("/api/v1/tokens", json!({ "title": "x", "user": "site-a", "scope": "admin" })).await;
     assert!(too_much.fault("scope").contains("more than the role"));
     let own = door.send(&user, Method::GET, "/api/v1/tokens", None).await.json();
@@ -120,9 +123,15 @@ async fn every_change_is_in_the_audit_log(db: PgPool) {
     door.delete(batch).await;
     door.delete("/api/v1/documents/open-orders").await;
     let log = door.get("/api/v1/audit?limit=7").await.json();
-    let actions: Vec<_> = log["items"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> =
+        log["items"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
     let expected = [
-        "document.deleted", "batch.deleted", "batch.disabled", "batch.saved", "document.saved", "token.issued",
+        "document.deleted",
+        "batch.deleted",
+        "batch.disabled",
+        "batch.saved",
+        "document.saved",
+        "token.issued",
         "user.saved",
     ];
     assert_eq!(actions, expected);

@@ -56,11 +56,7 @@ async fn create(
 #[utoipa::path(get, path = "/batches/{batch}", tag = "batches", operation_id = "read_batch",
     params(("batch" = String, Path)),
     responses((status = 200, body = input::Batch, headers(("etag" = String)))))]
-async fn read(
-    State(app): State<App>,
-    Anyone(caller): Anyone,
-    Name(name): Name,
-) -> Result<impl IntoResponse, Problem> {
+async fn read(State(app): State<App>, Anyone(caller): Anyone, Name(name): Name) -> Result<impl IntoResponse, Problem> {
     written(&app, &name, caller.only()).await
 }
 

@@ -25,20 +25,13 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(read, replace, delete))
-        .routes(routes!(content))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, replace, delete)).routes(routes!(content))
 }
 
 /// Lists documents by name.
 #[utoipa::path(get, path = "/documents", tag = "documents", operation_id = "list_documents", params(PagingParams),
     responses((status = 200, body = Page<document::Summary>)))]
-async fn list(
-    State(app): State<App>,
-    _: Operator,
-    paging: Paging,
-) -> Result<Json<Page<document::Summary>>, Problem> {
+async fn list(State(app): State<App>, _: Operator, paging: Paging) -> Result<Json<Page<document::Summary>>, Problem> {
     let documents = document::list(&app.shelf.db, paging.after.as_deref(), paging.fetch()).await?;
     Ok(Json(paging.page(documents, |document| document.name.clone())))
 }
@@ -104,11 +97,7 @@ async fn delete(State(app): State<App>, admin: Admin, Name(name): Name) -> Resul
 #[utoipa::path(get, path = "/documents/{document}/content", tag = "documents", operation_id = "read_document_content",
     params(("document" = String, Path)),
     responses((status = 200, description = "the bytes", body = Vec<u8>, content_type = "*/*")))]
-async fn content(
-    State(app): State<App>,
-    operator: Operator,
-    Name(name): Name,
-) -> Result<impl IntoResponse, Problem> {
+async fn content(State(app): State<App>, operator: Operator, Name(name): Name) -> Result<impl IntoResponse, Problem> {
     let found = document::find(&app.shelf.db, &name).await?;
     let (document, _) = found.ok_or_else(|| Problem::not_found("document", &name))?;
     let Source::Stored { media_type, digest, .. } = document.source else {

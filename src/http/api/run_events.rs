@@ -46,9 +46,11 @@ async fn events(
     let run = visible(&app, &caller, RunId(run)).await?;
     let after = match headers.get("last-event-id") {
         None => 0,
-        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
-            Problem::at("Last-Event-ID", "write the number of an event, or leave the header out")
-        })?,
+        Some(id) => id
+            .to_str()
+            .ok()
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| Problem::at("Last-Event-ID", "write the number of an event, or leave the header out"))?,
     };
     if after > 0 && run.ended_at.is_some() && book::log(&app.shelf.db, run.id, after).await?.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -70,7 +72,7 @@ fn lines(app: App, run: RunId, after: i32) -> impl Stream<Item = Vec<Line>> {
         async move {
             let Place { after, first } = place?;
             if !first {
-                tokio::time::sleep(PAUSE).await;
+                app.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await?;
             }
             let (lines, ended) = look(&app, run, after).await?;
             let after = lines.last().map_or(after, |line| line.number);

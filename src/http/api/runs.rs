@@ -72,11 +72,7 @@ impl Filter {
     }
 }
 
-fn parsed<T: DeserializeOwned>(
-    written: Option<String>,
-    (at, remedy): (&str, &str),
-    faults: &mut Faults,
-) -> Option<T> {
+fn parsed<T: DeserializeOwned>(written: Option<String>, (at, remedy): (&str, &str), faults: &mut Faults) -> Option<T> {
     let parsed = serde_json::from_value(serde_json::Value::String(written?));
     parsed.map_err(|_| faults.add(at, remedy)).ok()
 }

@@ -17,11 +17,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// Lists tokens, without their secrets.
 #[utoipa::path(get, path = "/tokens", tag = "tokens", operation_id = "list_tokens", params(PagingParams),
     responses((status = 200, body = Page<Token>)))]
-async fn list(
-    State(app): State<App>,
-    Anyone(caller): Anyone,
-    paging: Paging,
-) -> Result<Json<Page<Token>>, Problem> {
+async fn list(State(app): State<App>, Anyone(caller): Anyone, paging: Paging) -> Result<Json<Page<Token>>, Problem> {
     let page = (paging.after_id()?, paging.fetch());
     let tokens = account::tokens(&app.shelf.db, own(&caller), page).await?;
     Ok(Json(paging.page(tokens, |token| token.id.to_string())))

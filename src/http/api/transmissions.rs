@@ -47,11 +47,7 @@ async fn read(State(app): State<App>, Anyone(caller): Anyone, Id(id): Id) -> Res
 #[utoipa::path(get, path = "/transmissions/{transmission}/attempts", tag = "transmissions",
     operation_id = "list_attempts", params(("transmission" = i64, Path)),
     responses((status = 200, body = Page<Attempt>)))]
-async fn attempts(
-    State(app): State<App>,
-    Anyone(caller): Anyone,
-    Id(id): Id,
-) -> Result<Json<Page<Attempt>>, Problem> {
+async fn attempts(State(app): State<App>, Anyone(caller): Anyone, Id(id): Id) -> Result<Json<Page<Attempt>>, Problem> {
     let transmission = find(&app, &caller, TransmissionId(id)).await?;
     let items = book::attempts(&app.shelf.db, transmission.id).await?;
     Ok(Json(Page { items, next: None }))

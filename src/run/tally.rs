@@ -1,0 +1,50 @@
+//! How much there is to do at present, in numbers for whoever watches over an installation. Only reads, and only
+//! what small indexes hold, because it is asked for every few seconds.
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+/// What is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Runs that have not ended, by state.
+    pub open_runs: Vec<(String, i64)>,
+    /// Steps that could be worked on now.
+    pub due_steps: i64,
+    /// How long the one that waits longest has been due.
+    pub late_seconds: i64,
+    /// Transmissions that may or may not have arrived.
+    pub uncertain: i64,
+}
+
+/// Counts what is open at `now`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
+    let runs = sqlx::query!(
+        r#"select state, count(*) as "count!" from run where ended_at is null group by state order by state"#,
+    )
+    .fetch_all(db)
+    .await
+    .context("counting open runs")?;
+    let open = sqlx::query!(
+        r#"
+        select count(*) as "due!", min(due_at) as oldest,
+               (select count(*) from transmission where state = 'uncertain') as "uncertain!"
+          from step
+         where state = 'ready' and due_at <= $1
+        "#,
+        now,
+    )
+    .fetch_one(db)
+    .await
+    .context("counting what is due")?;
+    Ok(Tally {
+        open_runs: runs.into_iter().map(|row| (row.state, row.count)).collect(),
+        due_steps: open.due,
+        late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
+        uncertain: open.uncertain,
+    })
+}
