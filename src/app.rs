@@ -104,7 +104,15 @@ impl App {
         })?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let router = http::router(http::App::new(self.engine.clone(), accounts(&self.engine), body_limit))?;
+        let router = http::router(http::App {
+            clock: self.engine.clock,
+            shelf: self.shelf.clone(),
+            engine: self.engine.clone(),
+            accounts: Arc::new(accounts(&self.engine)),
+            body_limit,
+            metrics: Arc::default(),
+            stop: stop.clone(),
+        })?;
         tasks.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
