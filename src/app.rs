@@ -104,7 +104,8 @@ impl App {
         })?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let router = http::router(http::App::new(self.engine.clone(), accounts(&self.engine), body_limit))?;
+        let doors = http::App::new(self.engine.clone(), accounts(&self.engine), body_limit).until(stop.clone());
+        let router = http::router(doors)?;
         tasks.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {

@@ -1,6 +1,6 @@
 //! Requests handed to the router, and answers as JSON.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Router,
@@ -55,15 +55,8 @@ impl Door {
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
         let engine = engine(&shelf);
-        let app = http::App {
-            clock: Clock,
-            shelf,
-            engine: engine.clone(),
-            accounts: Arc::new(BTreeMap::from([("mail".to_owned(), "email".to_owned())])),
-            body_limit: LIMIT,
-            metrics: Arc::default(),
-            stop: CancellationToken::new(),
-        };
+        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let app = http::App::new(engine.clone(), accounts, LIMIT);
         Self { router: http::router(app).unwrap(), engine, db, admin }
     }
 
