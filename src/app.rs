@@ -61,7 +61,7 @@ impl App {
         let database = database.map_err(refusal)?;
         db::migrate(&database.pool, queue::setup).await.map_err(refusal)?;
         let store = store(&config, &database)?;
-        let clock = Clock;
+        let clock = Clock::default();
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
         let settings = Settings {
@@ -104,15 +104,8 @@ impl App {
         })?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let router = http::router(http::App {
-            clock: self.engine.clock,
-            shelf: self.shelf.clone(),
-            engine: self.engine.clone(),
-            accounts: Arc::new(accounts(&self.engine)),
-            body_limit,
-            metrics: Arc::default(),
-            stop: stop.clone(),
-        })?;
+        let doors = http::App::new(self.engine.clone(), accounts(&self.engine), body_limit).until(stop.clone());
+        let router = http::router(doors)?;
         tasks.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
             if let Err(error) = served {
@@ -151,6 +144,7 @@ fn account_config(account: &config::Account) -> AccountConfig {
         timeout: account.timeout.unwrap_or(defaults.timeout),
         at_once: account.at_once.map_or(defaults.at_once, NonZeroUsize::get),
         greylist: account.greylist.unwrap_or(defaults.greylist),
+        final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),
         ..defaults
     }

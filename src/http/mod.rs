@@ -46,6 +46,27 @@ pub struct App {
     pub stop: CancellationToken,
 }
 
+impl App {
+    /// The doors of `engine`; `accounts` are channels by the names of their accounts.
+    pub fn new(engine: Engine, accounts: BTreeMap<String, String>, body_limit: usize) -> Self {
+        Self {
+            clock: engine.clock.clone(),
+            shelf: Shelf { db: engine.db.clone(), store: engine.toolbox.store.clone() },
+            engine,
+            accounts: Arc::new(accounts),
+            body_limit,
+            metrics: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The same doors, whose long answers end when `stop` is given.
+    #[must_use]
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
+    }
+}
+
 /// All doors.
 ///
 /// # Errors

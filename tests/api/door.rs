@@ -1,6 +1,6 @@
 //! Requests handed to the router, and answers as JSON.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Router,
@@ -50,20 +50,13 @@ impl Door {
     pub async fn open(db: PgPool) -> Self {
         queue::setup(&db).await.unwrap();
         let shelf = catalog::Shelf { db: db.clone(), store: Store::in_database(db.clone()) };
-        let now = Clock.now();
+        let now = Clock::default().now();
         let folders = postbook::workflow::embedded();
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
         let engine = engine(&shelf);
-        let app = http::App {
-            clock: Clock,
-            shelf,
-            engine: engine.clone(),
-            accounts: Arc::new(BTreeMap::from([("mail".to_owned(), "email".to_owned())])),
-            body_limit: LIMIT,
-            metrics: Arc::default(),
-            stop: CancellationToken::new(),
-        };
+        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let app = http::App::new(engine.clone(), accounts, LIMIT);
         Self { router: http::router(app).unwrap(), engine, db, admin }
     }
 
