@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     account::{self, Role},
-    app::{App, Roles},
+    app::{self, App, Roles},
     audit::Author,
     cli::{Place, all, book_table, log_to_stderr, stop_on_signal, watch, write},
     config::Config,
@@ -114,7 +114,8 @@ async fn set_up(app: &App, samples: &Files, reports: &str) -> Result<()> {
     }
     wishes.sort_by_key(|wish| wish.kind);
     let author = Author { name: "demo".to_owned(), at: app.engine.clock.now() };
-    setup::plan(app, wishes).await?.carry_out(app, &author).await?;
+    let accounts = app::accounts(&app.engine);
+    setup::plan(&app.shelf, &accounts, wishes).await?.carry_out(&app.shelf, &author).await?;
     Ok(())
 }
 

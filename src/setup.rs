@@ -3,7 +3,7 @@
 //! Everything is checked before anything is written, each against what is in the database and what comes along in the
 //! same folder. Called by `apply` and by the demo.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -11,9 +11,8 @@ use serde_json::Value;
 
 use crate::{
     account::{self, User},
-    app::{self, App},
     audit::Author,
-    catalog::{self, DocumentDraft, Draft, Expect, Faults, Saved, document},
+    catalog::{self, DocumentDraft, Draft, Expect, Faults, Saved, Shelf, document},
 };
 
 /// What a file sets up.
@@ -161,16 +160,16 @@ fn fill(value: &mut Value, bytes: &dyn Fn(&str) -> Result<Vec<u8>>) -> Result<()
     Ok(())
 }
 
-/// Checks all wishes against each other and against what is there.
+/// Checks all wishes against each other and against what is there. `accounts` are channels by account.
 ///
 /// # Errors
 /// With every fault in any of them, each with its file.
-pub async fn plan(app: &App, wishes: Vec<Wish>) -> Result<Plan> {
+pub async fn plan(shelf: &Shelf, accounts: &BTreeMap<String, String>, wishes: Vec<Wish>) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut told = Vec::new();
     for wish in wishes {
         let file = wish.file.clone();
-        if let Err(faults) = plan.add(app, wish).await? {
+        if let Err(faults) = plan.add(shelf, accounts, wish).await? {
             let faults = faults.into_inner().into_iter();
             told.extend(faults.map(|fault| format!("  {file}: {}: {}", fault.at, fault.text)));
         }
@@ -182,7 +181,12 @@ pub async fn plan(app: &App, wishes: Vec<Wish>) -> Result<Plan> {
 }
 
 impl Plan {
-    async fn add(&mut self, app: &App, wish: Wish) -> Result<Result<(), Faults>> {
+    async fn add(
+        &mut self,
+        shelf: &Shelf,
+        accounts: &BTreeMap<String, String>,
+        wish: Wish,
+    ) -> Result<Result<(), Faults>> {
         let mut faults = Faults::default();
         Ok(match wish.kind {
             Kind::User => {
@@ -195,7 +199,7 @@ impl Plan {
             }
             Kind::Batch => {
                 let input = catalog::read(wish.value, &mut faults);
-                let mut known = catalog::known(&app.database.pool, &input, &app::accounts(&app.engine)).await?;
+                let mut known = catalog::known(&shelf.db, &input, accounts).await?;
                 known.users.extend(self.users.iter().map(|user| (user.name.clone(), user.enabled)));
                 let documents = self.documents.iter().map(|draft| &draft.document);
                 known.documents.extend(documents.map(|document| (document.name.clone(), document.clone())));
@@ -220,21 +224,21 @@ impl Plan {
     ///
     /// # Errors
     /// When the database cannot be written, or something was changed by somebody else meanwhile.
-    pub async fn carry_out(self, app: &App, author: &Author) -> Result<Vec<Done>> {
+    pub async fn carry_out(self, shelf: &Shelf, author: &Author) -> Result<Vec<Done>> {
         let mut done = Vec::new();
         for user in self.users {
             let name = user.name.clone();
-            let saved = account::save(&app.database.pool, author, user, Expect::Any).await?;
+            let saved = account::save(&shelf.db, author, user, Expect::Any).await?;
             done.push(Done { kind: Kind::User, name, saved });
         }
         for draft in self.documents {
             let name = draft.document.name.clone();
-            let saved = document::save(&app.shelf, author, draft, Expect::Any).await?;
+            let saved = document::save(shelf, author, draft, Expect::Any).await?;
             done.push(Done { kind: Kind::Document, name, saved });
         }
         for draft in self.batches {
             let name = draft.batch.name.clone();
-            let saved = catalog::save(&app.shelf, author, draft, Expect::Any).await?;
+            let saved = catalog::save(shelf, author, draft, Expect::Any).await?;
             done.push(Done { kind: Kind::Batch, name, saved });
         }
         Ok(done)

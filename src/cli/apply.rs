@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Place, author, print};
-use crate::{catalog::Saved, setup};
+use crate::{app, catalog::Saved, setup};
 
 /// Sets up from files.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ impl Apply {
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
         let wishes = setup::read(&self.dir)?;
         let app = place.open().await?;
-        let plan = setup::plan(&app, wishes).await?;
+        let plan = setup::plan(&app.shelf, &app::accounts(&app.engine), wishes).await?;
         if !place.json {
             println!("To be set up from {}:", self.dir.display());
             plan.lines().iter().for_each(|line| println!("  {line}"));
@@ -33,7 +33,7 @@ impl Apply {
             app.database.close().await?;
             return Ok(ExitCode::SUCCESS);
         }
-        let done = plan.carry_out(&app, &author(&app)).await?;
+        let done = plan.carry_out(&app.shelf, &author(&app)).await?;
         let word = |saved| match saved {
             Saved::Created => "created",
             Saved::Changed => "changed",
