@@ -228,7 +228,7 @@ impl TestApp {
             let mut file = archive.by_index(at).expect("a file");
             let mut bytes = Vec::new();
             std::io::Read::read_to_end(&mut file, &mut bytes).expect("its bytes");
-            files.insert(file.name().to_owned(), bytes);
+            files.insert(file.name().expect("a name").into_owned(), bytes);
         }
         files
     }
