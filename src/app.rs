@@ -61,7 +61,7 @@ impl App {
         let database = database.map_err(refusal)?;
         db::migrate(&database.pool, queue::setup).await.map_err(refusal)?;
         let store = store(&config, &database)?;
-        let clock = Clock;
+        let clock = Clock::default();
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
         let settings = Settings {
@@ -144,6 +144,7 @@ fn account_config(account: &config::Account) -> AccountConfig {
         timeout: account.timeout.unwrap_or(defaults.timeout),
         at_once: account.at_once.map_or(defaults.at_once, NonZeroUsize::get),
         greylist: account.greylist.unwrap_or(defaults.greylist),
+        final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),
         ..defaults
     }

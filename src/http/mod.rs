@@ -50,7 +50,7 @@ impl App {
     /// The doors of `engine`; `accounts` are channels by the names of their accounts.
     pub fn new(engine: Engine, accounts: BTreeMap<String, String>, body_limit: usize) -> Self {
         Self {
-            clock: engine.clock,
+            clock: engine.clock.clone(),
             shelf: Shelf { db: engine.db.clone(), store: engine.toolbox.store.clone() },
             engine,
             accounts: Arc::new(accounts),

@@ -12,12 +12,10 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Engine, StepState, expand, notify, record, render, transmit};
+use super::{Engine, StepState};
 use crate::{
     id::{ItemId, RunId, StepId},
-    queue::Hint,
     reason::Reason,
-    workflow::Kind,
 };
 
 /// The right to work on one step.
@@ -31,20 +29,6 @@ pub struct Claim {
     pub item: Option<ItemId>,
     /// Tries before this one that came to nothing.
     pub tries: i32,
-}
-
-/// Does the step that `hint` points to, if it is there to be done.
-///
-/// # Errors
-/// Faults of the database; the step is then found again when its lease has run out.
-pub async fn perform(engine: &Engine, hint: Hint) -> Result<()> {
-    match hint.kind {
-        Kind::Expand => expand::expand(engine, hint.id).await,
-        Kind::Render => render::render(engine, hint.id).await,
-        Kind::Transmit => transmit::transmit(engine, hint.id).await,
-        Kind::Record => record::record(engine, hint.id).await,
-        Kind::Notify => notify::notify(engine, hint.id).await,
-    }
 }
 
 /// Claims `step`, unless it is not ready, not due, or its run is paused.

@@ -46,7 +46,7 @@ impl Engine {
     pub fn new(db: PgPool, channels: Channels, toolbox: Toolbox, settings: Settings) -> Self {
         Self {
             db,
-            clock: Clock,
+            clock: Clock::default(),
             channels: Arc::new(channels),
             toolbox: Arc::new(toolbox),
             settings,

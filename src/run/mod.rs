@@ -14,6 +14,7 @@ mod frozen;
 pub mod log;
 mod notify;
 mod parcel;
+mod perform;
 mod plan;
 mod preview;
 mod record;
@@ -24,8 +25,9 @@ mod state;
 pub mod tally;
 mod transmit;
 
-pub use claim::{Leases, perform};
+pub use claim::Leases;
 pub use engine::{Engine, Settings};
+pub use perform::perform;
 pub use preview::{Preview, PreviewDocument, PreviewTransmission, preview};
 pub use start::{Cause, CauseKind, Start, StartError, Started, start};
 pub use state::{Counts, Event, RunState, StepState, TransmissionState};

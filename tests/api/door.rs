@@ -50,7 +50,7 @@ impl Door {
     pub async fn open(db: PgPool) -> Self {
         queue::setup(&db).await.unwrap();
         let shelf = catalog::Shelf { db: db.clone(), store: Store::in_database(db.clone()) };
-        let now = Clock.now();
+        let now = Clock::default().now();
         let folders = postbook::workflow::embedded();
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;

@@ -23,7 +23,7 @@ async fn without_a_valid_token_nothing_is_told(db: PgPool) {
 #[sqlx::test]
 async fn the_first_administrator_is_made_once(db: PgPool) {
     let door = Door::open(db.clone()).await;
-    assert!(account::first_admin(&db, Clock.now()).await.unwrap().is_none());
+    assert!(account::first_admin(&db, Clock::default().now()).await.unwrap().is_none());
     assert_eq!(door.get("/api/v1/users/admin").await.json()["role"], "admin");
 }
 
