@@ -139,6 +139,8 @@ fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recip
         match (key.as_str(), value) {
             ("name", Value::String(name)) => recipient.name = name,
             ("params", Value::Object(params)) => recipient.params = params.into_iter().collect(),
+            // Written but empty is the same as left out.
+            (known, Value::Null) if ["name", "params"].contains(&known) || check::CHANNELS.contains(&known) => {}
             ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
             (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
                 faults.told(&at, check::contact(channel, &contact));

@@ -38,10 +38,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody
         let is_json = is(request.headers(), "application/json");
         let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         let mut faults = Faults::default();
-        if bytes.is_empty() {
-            return Ok(Self(T::default(), faults));
-        }
-        let read = read(parse(&bytes, is_json)?, &mut faults);
+        let value = if bytes.is_empty() { Value::Null } else { parse(&bytes, is_json)? };
+        let read = if value.is_null() { T::default() } else { read(value, &mut faults) };
         Ok(Self(read, faults))
     }
 }
