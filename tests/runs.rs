@@ -473,7 +473,7 @@ async fn nobody_else_is_kept_waiting_by_a_transmission_that_cannot_leave(db: PgP
     let app = TestApp::start(db).await;
     app.apply(&MORNING.replace(
         "recipients = [",
-        "recipients = [{ name = \"Rita\", email = \"refused-1@example.org\" }, { name = \"Nobody\" }, ",
+        "recipients = [{ name = \"Rita\", email = \"refused-1@example.org\" }, { name = \"Faye\", fax = \"+13125550002\" }, ",
     ))
     .await;
 
@@ -483,7 +483,7 @@ async fn nobody_else_is_kept_waiting_by_a_transmission_that_cannot_leave(db: PgP
     assert_eq!((ended.counts.delivered, ended.counts.failed, ended.counts.skipped), (3, 3, 3));
     let skipped = app.transmissions(run).await.into_iter().find(|it| it.state == TransmissionState::Skipped);
     let reason = skipped.and_then(|it| it.reason).expect("a reason");
-    assert_eq!(reason["code"], "no-contact");
+    assert_eq!(reason["code"], "no-account");
 }
 
 #[sqlx::test]
@@ -500,4 +500,15 @@ async fn counts_are_counted_anew_so_that_no_outcome_is_missed(db: PgPool) {
     app.drain().await;
 
     assert_eq!((app.seen(run).await.state, app.seen(run).await.counts.delivered), (RunState::Succeeded, 3));
+}
+
+#[sqlx::test]
+async fn a_batch_whose_workflow_lacks_a_template_is_refused_by_name(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply("[[document]]\nname = \"letter\"\nkind = \"template\"\ntemplate = \"templates/letter.typ\"").await;
+
+    let refused = app.try_apply(&MORNING.replace("\"orders\"", "\"letter\"")).await.expect_err("no such template");
+
+    let text = refused.to_string();
+    assert!(text.contains("documents/1/document") && text.contains("templates/letter.typ"), "{text}");
 }
