@@ -64,7 +64,8 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
     let mut incarnation = 0_u32;
     while !stop.is_cancelled() {
         incarnation += 1;
-        let name = format!("{}-{}-{incarnation}-{:08x}", shop.engine.settings.worker, queue.name(), rand::random::<u32>());
+        let name =
+            format!("{}-{}-{incarnation}-{:08x}", shop.engine.settings.worker, queue.name(), rand::random::<u32>());
         let began = std::time::Instant::now();
         run_worker(&shop, queue, &load, &name, &stop).await;
         if stop.is_cancelled() {
@@ -87,7 +88,8 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
-    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
+    let backend =
+        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)

@@ -1,10 +1,12 @@
 //! placeholder
+use crate::cli::Place;
 use anyhow::Result;
 use clap::Args;
-use crate::cli::Place;
 /// x
 #[derive(Debug, Args)]
 pub struct Bench {}
 impl Bench {
-    pub(crate) async fn run(self, _place: &Place) -> Result<()> { Ok(()) }
+    pub(crate) async fn run(self, _place: &Place) -> Result<()> {
+        Ok(())
+    }
 }
