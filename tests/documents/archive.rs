@@ -1,11 +1,18 @@
 //! Archives as their readers see them.
 
-use std::{io::{self, Cursor, Read}, time::{Duration, Instant}};
+use std::{
+    io::{self, Cursor, Read},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use postbook::document::{Store, archive::{Content, Entry, archive}, store};
+use postbook::document::{
+    Store,
+    archive::{Content, Entry, archive},
+    store,
+};
 use sqlx::PgPool;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -32,8 +39,12 @@ async fn read(zip: impl futures::Stream<Item = io::Result<Bytes>>) -> ZipArchive
 async fn an_archive_holds_small_and_big_files_as_they_are(db: PgPool) {
     let store = Store::in_database(db);
     let small = Bytes::from_static(b"%PDF-small");
-    let big: Bytes = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>().into();
-    let blob = async |bytes: &Bytes| Content::Blob { digest: store.put(bytes, now()).await.expect("stored"), size: bytes.len() as u64 };
+    let big: Bytes =
+        (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>().into();
+    let blob = async |bytes: &Bytes| Content::Blob {
+        digest: store.put(bytes, now()).await.expect("stored"),
+        size: bytes.len() as u64,
+    };
     let lines = stream::iter((0..1000).map(|n| Ok(Bytes::from(format!("line {n}\r\n"))))).boxed();
     let entries = vec![
         entry("Отчёт.pdf", "application/pdf", blob(&small).await),
@@ -63,7 +74,8 @@ async fn an_archive_holds_small_and_big_files_as_they_are(db: PgPool) {
 
 #[tokio::test]
 async fn an_archive_may_hold_more_files_than_a_plain_zip() {
-    let entries = (0..70_000).map(|n| entry(&format!("{n}.txt"), "text/plain", Content::Bytes(Bytes::from(n.to_string()))));
+    let entries =
+        (0..70_000).map(|n| entry(&format!("{n}.txt"), "text/plain", Content::Bytes(Bytes::from(n.to_string()))));
     let mut zip = read(archive(Store::in_database(no_database()), stream::iter(entries))).await;
     assert_eq!(zip.len(), 70_000);
     assert_eq!(io::read_to_string(zip.by_name("69999.txt").expect("the last one")).expect("text"), "69999");
@@ -106,7 +118,13 @@ async fn speed_of_a_big_archive(db: PgPool) {
         blobs.push(store.put(&bytes, now()).await.expect("stored"));
     }
     let entries: Vec<_> = (0..10_000)
-        .map(|n| entry(&format!("{n}.pdf"), "application/pdf", Content::Blob { digest: blobs[n % 2_000].clone(), size: 100_000 }))
+        .map(|n| {
+            entry(
+                &format!("{n}.pdf"),
+                "application/pdf",
+                Content::Blob { digest: blobs[n % 2_000].clone(), size: 100_000 },
+            )
+        })
         .collect();
     let started = Instant::now();
     let mut zip = Box::pin(archive(store, stream::iter(entries)));
