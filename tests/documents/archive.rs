@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Cursor, Read},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -105,33 +105,4 @@ async fn entries_stop_being_made_when_the_reader_goes_away() {
     drop(zip);
     let stopped = tokio::time::timeout(Duration::from_secs(5), end).await.expect("it stops");
     assert!(stopped.is_err(), "the entries were dropped");
-}
-
-/// Prints the speed of a big archive; run it by hand with `--release -- --ignored --nocapture`.
-#[sqlx::test]
-#[ignore = "a measurement"]
-async fn speed_of_a_big_archive(db: PgPool) {
-    let store = Store::in_database(db);
-    let mut blobs = Vec::new();
-    for n in 0..2_000_u32 {
-        let bytes: Bytes = (0..100_000_u32).map(|i| (i.wrapping_mul(n + 77) >> 3) as u8).collect::<Vec<u8>>().into();
-        blobs.push(store.put(&bytes, now()).await.expect("stored"));
-    }
-    let entries: Vec<_> = (0..10_000)
-        .map(|n| {
-            entry(
-                &format!("{n}.pdf"),
-                "application/pdf",
-                Content::Blob { digest: blobs[n % 2_000].clone(), size: 100_000 },
-            )
-        })
-        .collect();
-    let started = Instant::now();
-    let mut zip = Box::pin(archive(store, stream::iter(entries)));
-    let (mut first, mut size) = (None, 0_usize);
-    while let Some(piece) = zip.next().await {
-        first.get_or_insert_with(|| started.elapsed());
-        size += piece.expect("a piece").len();
-    }
-    println!("{size} bytes, first after {first:?}, {:.0} MB/s", size as f64 / 1e6 / started.elapsed().as_secs_f64());
 }
