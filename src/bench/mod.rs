@@ -23,10 +23,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cli::{Place, stop_on_signal},
-    config::Size,
-};
+use crate::config::Size;
 use machine::Machine;
 use memory::Memory;
 use stand::Stand;
@@ -77,13 +74,12 @@ struct Findings {
 }
 
 impl Bench {
-    /// Measures, and prints what came of it.
-    pub(crate) async fn run(self, place: &Place) -> Result<()> {
-        let stop = stop_on_signal()?;
+    /// Measures until `stop`, and prints what came of it, as JSON when it is asked for.
+    pub(crate) async fn run(self, json: bool, stop: CancellationToken) -> Result<()> {
         let measured = self.measure.on_a_stand(&stop);
         let (name, machine, findings) =
             stop.run_until_cancelled(measured).await.context("stopped before it was measured")??;
-        if place.json {
+        if json {
             println!("{}", report(name, &machine, findings)?);
         } else {
             println!("{name}: {}; {}; {machine}", findings.sentence, findings.memory);

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Map;
+use sqlx::{ConnectOptions, Connection};
 use tokio::process::Command;
 
 use super::progress::Progress;
 use crate::{
     app::App,
-    cli::log_to_stderr,
     config::Config,
     id::RunId,
     run::{self, Cause, CauseKind, Start},
@@ -37,11 +37,11 @@ impl Stand {
         let folder = Folder::new()?;
         let allow = reports.map(|address| format!("\"{address}\"")).unwrap_or_default();
         let text = format!(
-            "[account.nowhere]\nurl = \"discard:\"\nchannel = \"email\"\n\n[remote]\nallow = [{allow}]\n"
+            "[account.nowhere]\nurl = \"discard:\"\nchannel = \"email\"\n\n[remote]\nallow = [{allow}]\n\n\
+             [log]\nlevel = \"warn\"\n"
         );
         fs::write(folder.config(), text).context("writing the settings of a measure")?;
         let config = Config::from_layers(Some(&folder.config()), &environment())?;
-        log_to_stderr(&config, "warn");
         let app = App::open(config, &folder.data(), false).await?;
         Ok(Self { app, folder, reports })
     }
@@ -57,10 +57,12 @@ impl Stand {
         self.settle().await
     }
 
-    /// Lets Postgres write what it has put off.
+    /// Lets Postgres write what it has put off. That it takes long is no news, so nothing is said about it.
     pub(super) async fn settle(&self) -> Result<()> {
-        sqlx::raw_sql("checkpoint").execute(&self.app.database.pool).await.context("bringing the set-up to disk")?;
-        Ok(())
+        let quiet = self.app.database.pool.connect_options().as_ref().clone().disable_statement_logging();
+        let mut db = quiet.connect().await.context("connecting to bring the set-up to disk")?;
+        sqlx::raw_sql("checkpoint").execute(&mut db).await.context("bringing the set-up to disk")?;
+        db.close().await.context("disconnecting")
     }
 
     /// Starts a run of the batch, held until it is released.
