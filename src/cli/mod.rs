@@ -158,7 +158,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Token(token) => token.run(&place).await?,
         Command::Bench(bench) => {
             log_to_stderr(&place.config()?, "warn");
-            bench.run(place.json, stop_on_signal()?).await?;
+            bench.run(place.json, up::stop_on_signal()?).await?;
         }
         Command::RenderChild { .. } => {}
     }

@@ -78,7 +78,11 @@ async fn a_thousand_files_open_everywhere_and_the_manifest_tells_the_truth_about
 
     opens("unzip", &["-t", "-qq"], &archive);
     opens("7z", &["t"], &archive);
-    opens("python3", &["-c", "import sys, zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"], &archive);
+    opens(
+        "python3",
+        &["-c", "import sys, zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip() is not None)"],
+        &archive,
+    );
     let mut zip = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
     let mut files = BTreeMap::new();
     for at in 0..zip.len() {

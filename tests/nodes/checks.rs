@@ -74,7 +74,8 @@ async fn a_workflow_with_a_loop_an_unknown_step_and_a_missing_template_is_told_a
             (line("\"tell\""), "there is no step `tell`"),
             (line("missing.txt"), "there is no file `templates/missing.txt`"),
         ] {
-            let told = said.lines().any(|it| it.contains(&format!("quick/workflow.toml:{place}:")) && it.contains(word));
+            let told =
+                said.lines().any(|it| it.contains(&format!("quick/workflow.toml:{place}:")) && it.contains(word));
             assert!(told, "{command} does not tell line {place}, {word}: {said}");
         }
     }
@@ -85,7 +86,12 @@ async fn a_database_without_hstore_names_the_extension_and_the_package() {
     let site = Site::new("").await;
     let database = site.database();
     let role = format!("{}_guest", database.name());
-    database.administer(format!("create role {role} login; revoke create, temporary on database {} from public", database.name())).await;
+    database
+        .administer(format!(
+            "create role {role} login; revoke create, temporary on database {} from public",
+            database.name()
+        ))
+        .await;
     let text = fs::read_to_string(site.config()).unwrap().replace(&database.url, &database.url_as(&role));
     fs::write(site.config(), text).unwrap();
 

@@ -25,7 +25,8 @@ fn taken(word: &str) -> HashMap<String, usize> {
 async fn a_worker_that_is_killed_loses_nothing_and_what_may_have_come_twice_is_marked() {
     let site = Site::new(&accounts()).await;
     let doors = site.start(&["serve"]).await;
-    let (first, second) = (site.start(&["work", "--name", "first"]).await, site.start(&["work", "--name", "second"]).await);
+    let (first, second) =
+        (site.start(&["work", "--name", "first"]).await, site.start(&["work", "--name", "second"]).await);
     let api = site.api(&doors);
     let word = unique();
 
@@ -62,7 +63,8 @@ async fn a_worker_that_is_killed_loses_nothing_and_what_may_have_come_twice_is_m
 async fn a_worker_that_is_asked_to_stop_finishes_what_it_is_sending_and_leaves_the_rest() {
     let site = Site::new(&accounts()).await;
     let doors = site.start(&["serve"]).await;
-    let (mut first, second) = (site.start(&["work", "--name", "first"]).await, site.start(&["work", "--name", "second"]).await);
+    let (mut first, second) =
+        (site.start(&["work", "--name", "first"]).await, site.start(&["work", "--name", "second"]).await);
     let api = site.api(&doors);
     let word = unique();
 
@@ -102,7 +104,11 @@ async fn an_expansion_that_is_killed_half_way_has_every_row_once_after_the_resta
     node.kill();
     let written = site.count("select count(*) from transmission").await;
     assert!(written < 20_000, "it was too fast to be killed half way");
-    assert_eq!(site.count("select count(*) from step where kind <> 'expand'").await, 0, "nothing begins before its end");
+    assert_eq!(
+        site.count("select count(*) from step where kind <> 'expand'").await,
+        0,
+        "nothing begins before its end"
+    );
 
     let node = site.start(&["up"]).await;
     let ended = site.api(&node).ended(run).await;

@@ -15,7 +15,10 @@ async fn events(api: &Api, run: i64, last: Option<i64>) -> Vec<(i64, String)> {
         request = request.header("Last-Event-ID", last);
     }
     let answer = request.send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"text/event-stream".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"text/event-stream".parse().unwrap())
+    );
     let text = answer.text().await.unwrap();
     let field = |block: &str, name: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

@@ -52,7 +52,10 @@ fn arrived(word: &str) -> (HashMap<String, usize>, usize) {
 /// The reason's code, and whether its text has the server's `words`.
 fn told(value: &Value, words: &str) -> (String, bool) {
     let reason = &value["reason"];
-    (reason["code"].as_str().unwrap_or_default().to_owned(), reason["text"].as_str().unwrap_or_default().contains(words))
+    (
+        reason["code"].as_str().unwrap_or_default().to_owned(),
+        reason["text"].as_str().unwrap_or_default().contains(words),
+    )
 }
 
 #[tokio::test]
@@ -69,10 +72,8 @@ async fn a_thousand_recipients_get_one_mail_each_and_the_others_end_with_the_ser
 
     assert_eq!(ended["state"], "partial");
     assert_eq!((&ended["counts"]["delivered"], &ended["counts"]["failed"]), (&1000.into(), &50.into()));
-    let inbox = until("the mails are in the inbox", async || {
-        Some(arrived(&word)).filter(|(_, mails)| *mails >= 1000)
-    })
-    .await;
+    let inbox =
+        until("the mails are in the inbox", async || Some(arrived(&word)).filter(|(_, mails)| *mails >= 1000)).await;
     assert_eq!((inbox.0.len(), inbox.1), (1000, 1000), "mailboxes and mails");
     assert_eq!(site.count("select count(*) from attempt where outcome = 'delivered'").await, 1000);
 
