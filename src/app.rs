@@ -64,11 +64,8 @@ impl App {
         let clock = Clock::default();
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
-        let settings = Settings {
-            worker: worker_name(),
-            lease: config.engine.lease,
-            deaths: i32::from(config.engine.deaths),
-        };
+        let settings =
+            Settings { worker: worker_name(), lease: config.engine.lease, deaths: i32::from(config.engine.deaths) };
         let engine = Engine::new(database.pool.clone(), channels, toolbox, settings);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })
@@ -84,7 +81,8 @@ impl App {
         let _closing = doors.clone().drop_guard();
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
-        let load = Load { queues: roles.queues, steps, batch: steps.clamp(1, 100), loops: self.config.engine.fetchers.get() };
+        let load =
+            Load { queues: roles.queues, steps, batch: steps.clamp(1, 100), loops: self.config.engine.fetchers.get() };
         ready(address);
         tokio::join!(
             worker::work(self.engine.clone(), load, stop.clone()),
@@ -99,9 +97,9 @@ impl App {
 
     async fn open_doors(&self, tasks: &TaskTracker, stop: CancellationToken) -> Result<String> {
         let listen = self.config.http.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| {
-            format!("the doors cannot be opened at {listen}; set `http.listen` to a free address")
-        })?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("the doors cannot be opened at {listen}; set `http.listen` to a free address"))?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
         let doors = http::App::new(self.engine.clone(), accounts(&self.engine), body_limit).until(stop.clone());
@@ -173,9 +171,13 @@ fn listed<T: std::fmt::Display>(what: &str, faults: &[T]) -> anyhow::Error {
 fn store(config: &Config, database: &Database) -> Result<Store> {
     let db = database.pool.clone();
     let Some(url) = &config.blobs.url else { return Ok(Store::in_database(db)) };
-    let url = url::Url::parse(url.expose()).context("`blobs.url` is not a URL such as file:///var/lib/postbook/blobs")?;
+    let url =
+        url::Url::parse(url.expose()).context("`blobs.url` is not a URL such as file:///var/lib/postbook/blobs")?;
     if url.scheme() != "file" {
-        bail!("`blobs.url` is of the kind {}; blobs can be kept in a folder (file:///path) or in the database (empty)", url.scheme());
+        bail!(
+            "`blobs.url` is of the kind {}; blobs can be kept in a folder (file:///path) or in the database (empty)",
+            url.scheme()
+        );
     }
     let folder = url.to_file_path().map_err(|()| anyhow!("`blobs.url` names no folder of this machine"))?;
     std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;

@@ -11,7 +11,6 @@ pub mod clock;
 pub mod config;
 pub mod contact;
 pub mod db;
-pub mod demo;
 pub mod document;
 pub mod http;
 pub mod id;

@@ -65,7 +65,9 @@ pub async fn push(db: &mut PgConnection, hints: &[Hint]) -> Result<()> {
         let of_queue: Vec<_> = hints.iter().filter(|hint| Queue::of(hint.kind) == queue).collect();
         for chunk in of_queue.chunks(CHUNK) {
             let jobs = chunk.iter().map(|hint| job(hint)).collect::<Result<_>>()?;
-            push_tasks(db, queue.name(), jobs).await.with_context(|| format!("writing to the queue {}", queue.name()))?;
+            push_tasks(db, queue.name(), jobs)
+                .await
+                .with_context(|| format!("writing to the queue {}", queue.name()))?;
         }
     }
     Ok(())

@@ -56,7 +56,11 @@ const HIDDEN: &str = "***";
 
 /// A stored credential for a far side, `[secret.NAME]`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, deny_unknown_fields, expecting = "a secret has `user` and `password`, or `token`, or `header` and `value`")]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a secret has `user` and `password`, or `token`, or `header` and `value`"
+)]
 pub enum Credential {
     /// Basic authentication.
     Password { user: String, password: String },

@@ -114,9 +114,9 @@ pub fn wishes(
         }
     }
     if wishes.is_empty() {
-        let kind = kind.or_else(|| kind_by_keys(&value)).with_context(|| {
-            format!("{file} does not tell what it is; put it into users/, documents/ or batches/")
-        })?;
+        let kind = kind
+            .or_else(|| kind_by_keys(&value))
+            .with_context(|| format!("{file} does not tell what it is; put it into users/, documents/ or batches/"))?;
         wishes.push(Wish { kind, file: file.to_owned(), value });
     }
     for wish in &mut wishes {

@@ -65,7 +65,8 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
     let mut incarnation = 0_u32;
     while !stop.is_cancelled() {
         incarnation += 1;
-        let name = format!("{}-{}-{incarnation}-{:08x}", shop.engine.settings.worker, queue.name(), rand::random::<u32>());
+        let name =
+            format!("{}-{}-{incarnation}-{:08x}", shop.engine.settings.worker, queue.name(), rand::random::<u32>());
         let began = std::time::Instant::now();
         run_worker(&shop, queue, &load, &name, &stop).await;
         if stop.is_cancelled() {

@@ -91,12 +91,11 @@ async fn what_the_book_says_was_sent_was_sent_byte_for_byte(db: PgPool) {
     booked.sort_by(|a, b| a.title.cmp(&b.title));
     let mut sent: Vec<_> = app.mails_to("ann@example.org").into_iter().collect();
     sent.sort_by(|a, b| a.subject.cmp(&b.subject));
-    let of_mail = |mail: &harness::Mail| (mail.subject.clone(), mail.attachments[0].0.clone(), hex(&mail.attachments[0].1));
+    let of_mail =
+        |mail: &harness::Mail| (mail.subject.clone(), mail.attachments[0].0.clone(), hex(&mail.attachments[0].1));
     let sent: Vec<_> = sent.iter().map(of_mail).collect();
-    let booked: Vec<_> = booked
-        .into_iter()
-        .map(|it| (it.title, it.file.expect("a file"), it.digest.expect("a digest")))
-        .collect();
+    let booked: Vec<_> =
+        booked.into_iter().map(|it| (it.title, it.file.expect("a file"), it.digest.expect("a digest"))).collect();
     assert_eq!(sent, booked);
 }
 
@@ -141,7 +140,8 @@ async fn the_same_cause_starts_one_run_however_many_ask_at_once(db: PgPool) {
 #[sqlx::test]
 async fn an_expansion_that_dies_in_the_middle_is_finished_without_doubles(db: PgPool) {
     let app = TestApp::start(db).await;
-    let recipients: Vec<_> = (0..1200).map(|at| format!("{{ name = \"R{at}\", email = \"r{at}@example.org\" }}")).collect();
+    let recipients: Vec<_> =
+        (0..1200).map(|at| format!("{{ name = \"R{at}\", email = \"r{at}@example.org\" }}")).collect();
     app.apply(&format!(
         r#"
         [[batch]]
@@ -168,7 +168,11 @@ async fn an_expansion_that_dies_in_the_middle_is_finished_without_doubles(db: Pg
     .expect("a trap");
     run::perform(&app.engine, expand).await.expect_err("the trap");
     assert_eq!(app.count("select count(*) from transmission").await, 1000, "one chunk is in");
-    assert_eq!(app.count("select count(*) from step where kind = 'render'").await, 0, "and nothing can be sent from it");
+    assert_eq!(
+        app.count("select count(*) from step where kind = 'render'").await,
+        0,
+        "and nothing can be sent from it"
+    );
     sqlx::raw_sql("drop trigger refuse on transmission").execute(&app.db).await.expect("no trap");
 
     app.engine.clock.advance(Duration::from_secs(120));
@@ -209,9 +213,12 @@ async fn a_paused_run_sends_nothing_until_it_is_resumed(db: PgPool) {
 
     act::pause(&app.engine, run, "test").await.expect("a running run");
     app.later(Duration::from_secs(3600)).await;
-    run::perform(&app.engine, Hint { kind: postbook::workflow::Kind::Render, id: postbook::id::StepId(expand.id.0 + 1) })
-        .await
-        .expect("a hint that comes late");
+    run::perform(
+        &app.engine,
+        Hint { kind: postbook::workflow::Kind::Render, id: postbook::id::StepId(expand.id.0 + 1) },
+    )
+    .await
+    .expect("a hint that comes late");
     assert!(app.mails().is_empty());
 
     act::resume(&app.engine, run, "test").await.expect("a paused run");
@@ -312,11 +319,13 @@ async fn a_worker_that_wakes_up_after_its_lease_changes_nothing(db: PgPool) {
     let before = app.book(run).await;
 
     // What the old worker would write now: it names its lease, and finds no row.
-    let late = sqlx::query("update step set state = 'done', lease_until = null where id = $1 and lease = 1 and state = 'running'")
-        .bind(step.id.0)
-        .execute(&app.db)
-        .await
-        .expect("a write");
+    let late = sqlx::query(
+        "update step set state = 'done', lease_until = null where id = $1 and lease = 1 and state = 'running'",
+    )
+    .bind(step.id.0)
+    .execute(&app.db)
+    .await
+    .expect("a write");
 
     assert_eq!(late.rows_affected(), 0);
     assert_eq!(app.book(run).await, before);
@@ -454,7 +463,10 @@ async fn a_run_of_a_document_that_is_gone_fails_and_the_monitors_are_told_why(db
     let app = TestApp::start(db).await;
     app.apply(MORNING).await;
     let run = app.start_run("morning").await;
-    sqlx::raw_sql("update document set deleted_at = created_at where name = 'hours'").execute(&app.db).await.expect("gone");
+    sqlx::raw_sql("update document set deleted_at = created_at where name = 'hours'")
+        .execute(&app.db)
+        .await
+        .expect("gone");
 
     let ended = app.finish(run).await;
 
@@ -473,7 +485,7 @@ async fn nobody_else_is_kept_waiting_by_a_transmission_that_cannot_leave(db: PgP
     let app = TestApp::start(db).await;
     app.apply(&MORNING.replace(
         "recipients = [",
-        "recipients = [{ name = \"Rita\", email = \"refused-1@example.org\" }, { name = \"Nobody\" }, ",
+        "recipients = [{ name = \"Rita\", email = \"refused-1@example.org\" }, { name = \"Faye\", fax = \"+13125550002\" }, ",
     ))
     .await;
 
@@ -483,7 +495,7 @@ async fn nobody_else_is_kept_waiting_by_a_transmission_that_cannot_leave(db: PgP
     assert_eq!((ended.counts.delivered, ended.counts.failed, ended.counts.skipped), (3, 3, 3));
     let skipped = app.transmissions(run).await.into_iter().find(|it| it.state == TransmissionState::Skipped);
     let reason = skipped.and_then(|it| it.reason).expect("a reason");
-    assert_eq!(reason["code"], "no-contact");
+    assert_eq!(reason["code"], "no-account");
 }
 
 #[sqlx::test]
@@ -492,7 +504,10 @@ async fn counts_are_counted_anew_so_that_no_outcome_is_missed(db: PgPool) {
     app.apply(MORNING).await;
     let run: RunId = app.run("morning").await;
 
-    sqlx::raw_sql("update run set delivered = 17, state = 'running', ended_at = null").execute(&app.db).await.expect("wrong");
+    sqlx::raw_sql("update run set delivered = 17, state = 'running', ended_at = null")
+        .execute(&app.db)
+        .await
+        .expect("wrong");
     sqlx::raw_sql("update step set state = 'ready', due_at = created_at where kind = 'record'")
         .execute(&app.db)
         .await
@@ -500,4 +515,15 @@ async fn counts_are_counted_anew_so_that_no_outcome_is_missed(db: PgPool) {
     app.drain().await;
 
     assert_eq!((app.seen(run).await.state, app.seen(run).await.counts.delivered), (RunState::Succeeded, 3));
+}
+
+#[sqlx::test]
+async fn a_batch_whose_workflow_lacks_a_template_is_refused_by_name(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply("[[document]]\nname = \"letter\"\nkind = \"template\"\ntemplate = \"templates/letter.typ\"").await;
+
+    let refused = app.try_apply(&MORNING.replace("\"orders\"", "\"letter\"")).await.expect_err("no such template");
+
+    let text = refused.to_string();
+    assert!(text.contains("documents/1/document") && text.contains("templates/letter.typ"), "{text}");
 }

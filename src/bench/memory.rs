@@ -40,7 +40,8 @@ impl fmt::Display for Memory {
 pub(super) fn of_renderers() -> Option<f64> {
     let (me, own) = (std::process::id().to_string(), field("self", "Name")?);
     let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let children = processes.filter(|id| field(id, "PPid").as_ref() == Some(&me) && field(id, "Name").as_ref() == Some(&own));
+    let children =
+        processes.filter(|id| field(id, "PPid").as_ref() == Some(&me) && field(id, "Name").as_ref() == Some(&own));
     Some(children.filter_map(|id| of(&id, "VmHWM")).sum())
 }
 

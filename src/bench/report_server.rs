@@ -20,11 +20,11 @@ const DIGITS: usize = 10;
 /// Starts it on loopback, with answers of `size` to `/NUMBER`. It ends with the process.
 pub(super) async fn start(size: Size) -> Result<SocketAddr> {
     let noise = usize::try_from(size.0)?.checked_sub(DIGITS);
-    let mut noise = vec![0; noise.with_context(|| format!("files of less than {DIGITS} bytes cannot all be different"))?];
+    let mut noise =
+        vec![0; noise.with_context(|| format!("files of less than {DIGITS} bytes cannot all be different"))?];
     rand::rng().fill_bytes(&mut noise);
     let noise = Bytes::from(noise);
-    let listener =
-        tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("opening a report server")?;
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("opening a report server")?;
     let address = listener.local_addr().context("asking for the report server's address")?;
     let router = Router::new().route("/{number}", get(move |path| answer(path, noise.clone())));
     tokio::spawn(async move { axum::serve(listener, router).await });

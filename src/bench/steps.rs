@@ -71,7 +71,8 @@ async fn ended(db: &PgPool, run: RunId, items: NonZeroU32) -> Result<Run> {
 async fn findings(db: &PgPool, run: &Run, memory: Memory) -> Result<Findings> {
     let log = book::log(db, run.id, 0).await?;
     let at = |event: &str| log.iter().find(|line| line.event == event).map(|line| line.at);
-    let (released, expanded) = (at("released").context("it was not released")?, at("expanded").context("not expanded")?);
+    let (released, expanded) =
+        (at("released").context("it was not released")?, at("expanded").context("not expanded")?);
     let end = run.ended_at.context("it has not ended")?;
     let (seconds, expand) = ((end - expanded).as_seconds_f64(), (expanded - released).as_seconds_f64());
     let Done { steps, records } = done(db, run.id).await?;

@@ -3,7 +3,11 @@
 //! The files are rendered by a worker beside this process, each with bytes of its own from a report server. Nothing
 //! is transmitted.
 
-use std::{num::NonZeroU32, process::Stdio, time::{Duration, Instant}};
+use std::{
+    num::NonZeroU32,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::TryStreamExt;

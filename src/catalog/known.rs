@@ -12,6 +12,8 @@ use crate::document::Document;
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     pub workflows: BTreeSet<String>,
+    /// The paths of the files in the batch's workflow, which templates are among.
+    pub files: BTreeSet<String>,
     /// Users by name, and whether they are enabled.
     pub users: BTreeMap<String, bool>,
     pub documents: BTreeMap<String, Document>,
@@ -25,6 +27,7 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
     let named: Vec<String> = batch.documents.iter().flatten().filter_map(|entry| entry.document.clone()).collect();
     Ok(Known {
         workflows: workflows(db).await?,
+        files: files(db, batch.workflow.as_deref()).await?,
         users: user(db, batch.run_as.as_deref()).await?,
         documents: documents(db, &named).await?,
         batches: batches(db, &named).await?,
@@ -35,6 +38,21 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
 async fn workflows(db: &PgPool) -> Result<BTreeSet<String>> {
     let names = sqlx::query_scalar!("select name from workflow").fetch_all(db).await;
     Ok(names.context("reading the names of workflows")?.into_iter().collect())
+}
+
+async fn files(db: &PgPool, workflow: Option<&str>) -> Result<BTreeSet<String>> {
+    let paths = sqlx::query_scalar!(
+        r#"
+        select jsonb_object_keys(workflow_version.files) as "path!"
+          from workflow
+          join workflow_version on workflow_version.digest = workflow.current
+         where workflow.name = $1
+        "#,
+        workflow,
+    )
+    .fetch_all(db)
+    .await;
+    Ok(paths.context("reading the files of a workflow")?.into_iter().collect())
 }
 
 async fn user(db: &PgPool, name: Option<&str>) -> Result<BTreeMap<String, bool>> {

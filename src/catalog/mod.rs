@@ -16,9 +16,9 @@ mod recipient;
 mod save;
 mod shelf;
 pub mod suppression;
-pub mod workflow;
 pub mod validate;
 mod validate_document;
+pub mod workflow;
 mod written;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use super::Faults;
 /// Reads `value` as a `T`, without what does not fit, which is told in `faults`.
 pub fn read<T: DeserializeOwned + Default>(mut value: Value, faults: &mut Faults) -> T {
     if !value.is_object() {
-        faults.add("", "write an object: `{ \"name\": ..., ... }`");
+        faults.add("", "is no object; write names and values in braces: `{ \"name\": ... }`");
         return T::default();
     }
     without_nul(&mut value, "", faults);

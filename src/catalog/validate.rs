@@ -11,7 +11,7 @@ use super::{
 use crate::{
     channel::Message,
     contact::{Contacts, Policy},
-    document::{Expressions, param},
+    document::{Document, Expressions, Source, param},
 };
 
 /// Checks a batch against what is there.
@@ -86,6 +86,7 @@ fn entry_of(entry: input::Entry, at: &str, known: &Known, faults: &mut Faults) -
         Some(document) => {
             let found = param::check(document, &entry.params, &Expressions::default());
             check::params(found, &format!("{at}/params"), faults);
+            template(document, &format!("{at}/document"), known, faults);
         }
         None if known.batches.contains(name) => faults.add(
             format!("{at}/document"),
@@ -97,6 +98,17 @@ fn entry_of(entry: input::Entry, at: &str, known: &Known, faults: &mut Faults) -
         ),
     }
     Some(DraftEntry { source: DraftSource::Document(name.clone()), params: entry.params })
+}
+
+/// A template lies in the folder of the batch's workflow, so only the batch can tell whether it is there.
+fn template(document: &Document, at: &str, known: &Known, faults: &mut Faults) {
+    let Source::Template { template } = &document.source else { return };
+    if !known.files.is_empty() && !known.files.contains(template) {
+        let text = format!(
+            "is made from `{template}`, which is not among the files of this workflow; add it there, or use another workflow"
+        );
+        faults.add(at, text);
+    }
 }
 
 /// A document made for each recipient may take a required parameter from the batch or from every one of them.
@@ -139,6 +151,8 @@ fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recip
         match (key.as_str(), value) {
             ("name", Value::String(name)) => recipient.name = name,
             ("params", Value::Object(params)) => recipient.params = params.into_iter().collect(),
+            // Written but empty is the same as left out.
+            (known, Value::Null) if ["name", "params"].contains(&known) || check::CHANNELS.contains(&known) => {}
             ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
             (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
                 faults.told(&at, check::contact(channel, &contact));

@@ -40,7 +40,8 @@ impl Apply {
             Saved::Unchanged => "unchanged",
         };
         if place.json {
-            let items = done.iter().map(|it| json!({ "kind": it.kind.to_string(), "name": it.name, "is": word(it.saved) }));
+            let items =
+                done.iter().map(|it| json!({ "kind": it.kind.to_string(), "name": it.name, "is": word(it.saved) }));
             print::json(&json!({ "items": items.collect::<Vec<_>>() }))?;
         } else {
             println!("Done:");

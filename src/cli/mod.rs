@@ -5,6 +5,7 @@
 
 mod apply;
 mod check;
+mod demo;
 mod export;
 mod people;
 mod print;
@@ -12,10 +13,6 @@ mod runs;
 mod show;
 mod up;
 mod watch;
-
-pub(crate) use show::{all, book_table, write};
-pub(crate) use up::stop_on_signal;
-pub(crate) use watch::watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -56,7 +53,7 @@ pub(crate) struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Shows the main job: three documents to three recipients, with a private Postgres and mails in a folder.
-    Demo(crate::demo::Demo),
+    Demo(demo::Demo),
     /// Runs everything in one process: doors, triggers and work.
     Up(up::Up),
     /// Runs the doors and triggers, and leaves the work to other nodes.
@@ -161,7 +158,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Token(token) => token.run(&place).await?,
         Command::Bench(bench) => {
             log_to_stderr(&place.config()?, "warn");
-            bench.run(place.json, stop_on_signal()?).await?;
+            bench.run(place.json, up::stop_on_signal()?).await?;
         }
         Command::RenderChild { .. } => {}
     }
@@ -183,7 +180,7 @@ impl Place {
 }
 
 /// Whoever types at this machine, in the audit log.
-pub(crate) fn author(app: &App) -> Author {
+pub(super) fn author(app: &App) -> Author {
     Author { name: "cli".to_owned(), at: app.engine.clock.now() }
 }
 

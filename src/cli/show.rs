@@ -177,15 +177,7 @@ pub(crate) async fn write(app: &crate::app::App, run: RunId, path: &std::path::P
 
 impl ValueEnum for RunState {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Held,
-            Self::Expanding,
-            Self::Running,
-            Self::Succeeded,
-            Self::Partial,
-            Self::Failed,
-            Self::Cancelled,
-        ]
+        &[Self::Held, Self::Expanding, Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Cancelled]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {

@@ -5,7 +5,10 @@
 
 use std::fmt::Write;
 
-use chrono::{Days, Months, NaiveDate, format::{Item, StrftimeItems}};
+use chrono::{
+    Days, Months, NaiveDate,
+    format::{Item, StrftimeItems},
+};
 use minijinja::{Error, ErrorKind, value::Kwargs};
 
 /// The units of `business_date - 1 month`, with the argument of `plus` and `minus` each stands for.
@@ -24,7 +27,8 @@ pub(super) fn minus(date: &str, by: Kwargs) -> Result<String, Error> {
 /// The filter `date("%d.%m.%Y")`.
 pub(super) fn format(date: &str, format: &str) -> Result<String, Error> {
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
-    let unknown = || Error::new(ErrorKind::InvalidOperation, format!("`{format}` is no format of a date, like `%d.%m.%Y`"));
+    let unknown =
+        || Error::new(ErrorKind::InvalidOperation, format!("`{format}` is no format of a date, like `%d.%m.%Y`"));
     if items.contains(&Item::Error) {
         return Err(unknown());
     }
@@ -48,7 +52,8 @@ fn shift(date: &str, by: &Kwargs, sign: i64) -> Result<String, Error> {
     let months = amount("years")?.saturating_mul(12).saturating_add(amount("months")?);
     let days = amount("weeks")?.saturating_mul(7).saturating_add(amount("days")?);
     by.assert_all_used()?;
-    let far = || Error::new(ErrorKind::InvalidOperation, format!("the calendar ends before `{date}` is moved that far"));
+    let far =
+        || Error::new(ErrorKind::InvalidOperation, format!("the calendar ends before `{date}` is moved that far"));
     let moved = add_months(parse(date)?, months).and_then(|date| add_days(date, days)).ok_or_else(far)?;
     Ok(moved.to_string())
 }
@@ -113,7 +118,8 @@ fn distance(text: &str) -> Option<(String, &str)> {
     let text = text[1..].trim_start_matches(' ');
     let (number, text) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let text = text.trim_start_matches(' ');
-    let (word, after) = text.split_at(text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len()));
+    let (word, after) =
+        text.split_at(text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len()));
     let unit = UNITS.into_iter().find(|unit| word.strip_suffix('s').unwrap_or(word) == *unit)?;
     (!number.is_empty()).then(|| (format!("| {filter}({unit}s={number})"), after))
 }

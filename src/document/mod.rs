@@ -46,7 +46,12 @@ pub struct Toolbox {
 
 /// Turns `document` into bytes, with the files of its workflow and what `context` says. What the document or its
 /// server is to blame for is a [`Failure`]; an error is ours.
-pub async fn render(toolbox: &Toolbox, document: &Document, files: &Files, context: &Context) -> Result<Result<Rendered, Failure>> {
+pub async fn render(
+    toolbox: &Toolbox,
+    document: &Document,
+    files: &Files,
+    context: &Context,
+) -> Result<Result<Rendered, Failure>> {
     match &document.source {
         Source::Stored { file, media_type, digest } => stored(toolbox, file, media_type, digest).await.map(Ok),
         Source::Template { template } => {

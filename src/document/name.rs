@@ -29,7 +29,9 @@ const EXTENSIONS: [(&str, &[&str]); 14] = [
 pub fn file_name(title: &str, media_type: &str) -> String {
     let extensions = extensions(media_type);
     let (stem, extension) = match title.trim().rsplit_once('.') {
-        Some((stem, found)) if extensions.contains(&found.to_ascii_lowercase().as_str()) => (stem, found.to_ascii_lowercase()),
+        Some((stem, found)) if extensions.contains(&found.to_ascii_lowercase().as_str()) => {
+            (stem, found.to_ascii_lowercase())
+        }
         Some((stem, found)) if extensions.is_empty() && is_extension(found) => (stem, found.to_owned()),
         _ => (title, extensions.first().copied().unwrap_or("bin").to_owned()),
     };
@@ -73,7 +75,9 @@ fn safe_char(c: char) -> char {
 
 fn is_reserved(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
-    let numbered = |device: &str| first.strip_prefix(device).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit());
+    let numbered = |device: &str| {
+        first.strip_prefix(device).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+    };
     RESERVED.contains(&first.as_str()) || numbered("com") || numbered("lpt")
 }
 

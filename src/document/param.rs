@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Context, Document, Param, ParamKind, date, text::{Expressions, expression}};
+use super::{
+    Context, Document, Param, ParamKind, date,
+    text::{Expressions, expression},
+};
 
 /// The name of a parameter, and what is wrong with its value.
 pub type ParamFault = (String, String);
@@ -80,7 +83,9 @@ pub fn check_declarations(document: &Document, expressions: &Expressions) -> Vec
 
 fn check_value(name: &str, param: &Param, value: &Value, expressions: &Expressions) -> Option<ParamFault> {
     let checked = match expression(value) {
-        Some(source) => expressions.check(source).map_err(|error| format!("is an expression with a fault: {}", error.text)),
+        Some(source) => {
+            expressions.check(source).map_err(|error| format!("is an expression with a fault: {}", error.text))
+        }
         None => coerce(param, value).map(drop),
     };
     checked.err().map(|text| (name.to_owned(), text))
@@ -188,21 +193,29 @@ mod tests {
 
     #[test]
     fn all_faults_are_found_at_once_and_say_what_is_expected() {
-        let faults = resolved(json!({ "since": "soon", "yard": 1.5, "rate": [], "final": 1, "yrd": 1, "by": "x" }), json!({}));
-        let lines: Vec<String> = faults.expect_err("all wrong").into_iter().map(|(name, text)| format!("{name} {text}")).collect();
-        assert_eq!(lines, [
-            "yrd is no parameter of `open-orders`: it has by, final, rate, since, yard",
-            "by has to be one of `district`, `builder`, not `x`",
-            "final has to be `true` or `false`, not `1`",
-            "rate has to be a number, not `[]`",
-            "since has to be a date like 2026-04-01, not `soon`",
-            "yard has to be a whole number, not `1.5`",
-        ]);
+        let faults =
+            resolved(json!({ "since": "soon", "yard": 1.5, "rate": [], "final": 1, "yrd": 1, "by": "x" }), json!({}));
+        let lines: Vec<String> =
+            faults.expect_err("all wrong").into_iter().map(|(name, text)| format!("{name} {text}")).collect();
+        assert_eq!(
+            lines,
+            [
+                "yrd is no parameter of `open-orders`: it has by, final, rate, since, yard",
+                "by has to be one of `district`, `builder`, not `x`",
+                "final has to be `true` or `false`, not `1`",
+                "rate has to be a number, not `[]`",
+                "since has to be a date like 2026-04-01, not `soon`",
+                "yard has to be a whole number, not `1.5`",
+            ]
+        );
         let missing = resolved(json!({ "yard": "{{ nothing }}" }), json!({})).expect_err("`by` is required");
-        assert_eq!(missing, [
-            ("by".to_owned(), "is required: give one of `district`, `builder`".to_owned()),
-            ("yard".to_owned(), "`nothing` is not defined".to_owned()),
-        ]);
+        assert_eq!(
+            missing,
+            [
+                ("by".to_owned(), "is required: give one of `district`, `builder`".to_owned()),
+                ("yard".to_owned(), "`nothing` is not defined".to_owned()),
+            ]
+        );
     }
 
     #[test]

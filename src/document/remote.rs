@@ -8,7 +8,12 @@ use super::{Context, Document, Failure, Remote, Rendered, TextError, Toolbox, br
 use crate::source::http::Request;
 
 /// Asks for `document` with what `context` says.
-pub(super) async fn render(toolbox: &Toolbox, document: &Document, remote: &Remote, context: &Context) -> Result<Result<Rendered, Failure>> {
+pub(super) async fn render(
+    toolbox: &Toolbox,
+    document: &Document,
+    remote: &Remote,
+    context: &Context,
+) -> Result<Result<Rendered, Failure>> {
     let (request, file) = match prepare(toolbox, document, remote, context) {
         Ok(prepared) => prepared,
         Err(failure) => return Ok(Err(failure)),
@@ -30,7 +35,12 @@ pub(super) async fn render(toolbox: &Toolbox, document: &Document, remote: &Remo
     Ok(Ok(Rendered { file, media_type: remote.media_type.clone(), bytes, pages }))
 }
 
-fn prepare(toolbox: &Toolbox, document: &Document, remote: &Remote, context: &Context) -> Result<(Request, String), Failure> {
+fn prepare(
+    toolbox: &Toolbox,
+    document: &Document,
+    remote: &Remote,
+    context: &Context,
+) -> Result<(Request, String), Failure> {
     let text = |what: &str, source: &str| {
         toolbox.expressions.render_text(source, context).map_err(|error| unfilled(what, &error))
     };
@@ -39,7 +49,11 @@ fn prepare(toolbox: &Toolbox, document: &Document, remote: &Remote, context: &Co
         filled.collect::<Result<Vec<_>, Failure>>()
     };
     let secret = remote.secret.as_ref().map(|name| {
-        toolbox.secrets.get(name).cloned().ok_or_else(|| broken("no-secret", format!("there is no secret `{name}` in the configuration")))
+        toolbox
+            .secrets
+            .get(name)
+            .cloned()
+            .ok_or_else(|| broken("no-secret", format!("there is no secret `{name}` in the configuration")))
     });
     let url = toolbox.expressions.render_url(&remote.url, context).map_err(|error| unfilled("URL", &error))?;
     let file = remote.file.as_deref().map_or_else(|| Ok(document.title.clone()), |source| text("file name", source))?;

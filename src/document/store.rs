@@ -48,7 +48,9 @@ impl Store {
         let digest = digest(bytes);
         if let Some(objects) = &self.objects {
             // The object first: a row without its object would be a promise that cannot be kept.
-            objects.put(&path(&digest), PutPayload::from_bytes(bytes.clone())).await
+            objects
+                .put(&path(&digest), PutPayload::from_bytes(bytes.clone()))
+                .await
                 .with_context(|| format!("writing the object {digest}"))?;
         }
         let row = self.objects.is_none().then_some(&bytes[..]);
@@ -86,9 +88,10 @@ impl Store {
     }
 
     async fn object(&self, digest: &str) -> Result<object_store::GetResult> {
-        let objects = self.objects.as_ref().with_context(|| {
-            format!("the bytes of {digest} are in an object store, and none is configured")
-        })?;
+        let objects = self
+            .objects
+            .as_ref()
+            .with_context(|| format!("the bytes of {digest} are in an object store, and none is configured"))?;
         objects.get(&path(digest)).await.with_context(|| format!("reading the object {digest}"))
     }
 }
@@ -158,14 +161,10 @@ struct Place {
 }
 
 async fn place(db: &PgPool, digest: &str) -> Result<Option<Place>> {
-    sqlx::query_as!(
-        Place,
-        r#"select size, bytes is not null as "here!" from blob where digest = $1"#,
-        digest,
-    )
-    .fetch_optional(db)
-    .await
-    .with_context(|| format!("looking for the bytes of {digest}"))
+    sqlx::query_as!(Place, r#"select size, bytes is not null as "here!" from blob where digest = $1"#, digest,)
+        .fetch_optional(db)
+        .await
+        .with_context(|| format!("looking for the bytes of {digest}"))
 }
 
 async fn piece(db: &PgPool, digest: &str, offset: i64) -> Result<Vec<u8>> {

@@ -18,8 +18,7 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use typst::{
-    Library, World, WorldExt,
-    comemo,
+    Library, World, WorldExt, comemo,
     diag::{FileError, FileResult, SourceDiagnostic},
     foundations::{Bytes, Datetime, Duration, Smart},
     syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot},
@@ -201,7 +200,9 @@ impl World for Desk<'_> {
 fn refuse_packages(id: FileId) -> FileResult<()> {
     match id.root() {
         VirtualRoot::Project => Ok(()),
-        VirtualRoot::Package(_) => Err(FileError::Other(Some("packages are not loaded here; copy its files into the workflow".into()))),
+        VirtualRoot::Package(_) => {
+            Err(FileError::Other(Some("packages are not loaded here; copy its files into the workflow".into())))
+        }
     }
 }
 
@@ -244,7 +245,10 @@ mod tests {
             ("#import \"lib.typ\": wrong\n#wrong()", "templates/lib.typ:2:16: cannot add integer and string"),
             ("#image(\"logo.png\")", "templates/main.typ:1:8: file not found (searched at templates/logo.png)"),
             ("#read(\"/etc/passwd\")", "templates/main.typ:1:7: file not found (searched at etc/passwd)"),
-            ("#import \"@preview/cetz:0.3.4\"", "templates/main.typ:1:9: failed to load file (packages are not loaded here; copy its files into the workflow)"),
+            (
+                "#import \"@preview/cetz:0.3.4\"",
+                "templates/main.typ:1:9: failed to load file (packages are not loaded here; copy its files into the workflow)",
+            ),
         ] {
             assert_eq!(render(source).expect_err(source), expected);
         }

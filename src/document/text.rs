@@ -7,7 +7,9 @@
 
 use std::io;
 
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value as Hole, context, value::Serde};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value as Hole, context, value::Serde,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -203,9 +205,14 @@ mod tests {
             ("{{ business_date | date('%Q') }}", "line 1: `%Q` is no format of a date, like `%d.%m.%Y`"),
             ("{{ business_date | date('%H:%M') }}", "line 1: `%H:%M` is no format of a date, like `%d.%m.%Y`"),
             ("{{ 'soon' - 1 day }}", "line 1: `soon` is no date like 2026-04-01"),
-            ("{{ run_date | plus(days=99999999999) }}", "line 1: the calendar ends before `2026-03-31` is moved that far"),
-            ("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
-             "line 1: the text goes on for too long; is there a loop that does not end?"),
+            (
+                "{{ run_date | plus(days=99999999999) }}",
+                "line 1: the calendar ends before `2026-03-31` is moved that far",
+            ),
+            (
+                "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+                "line 1: the text goes on for too long; is there a loop that does not end?",
+            ),
             ("{{ 'x' * 5000000 }}", "line 1: the text becomes longer than 4 MB"),
         ] {
             assert_eq!(text(source).err().as_deref(), Some(expected), "{source}");
@@ -225,7 +232,10 @@ mod tests {
     fn values_are_escaped_for_where_they_stand() {
         let context = json!({ "company": "<A & B>/..", "base": "http://a" });
         let expressions = Expressions::default();
-        assert_eq!(expressions.render_html("<p>{{ company }}", &context).as_deref(), Ok("<p>&lt;A &amp; B&gt;&#x2f;.."));
+        assert_eq!(
+            expressions.render_html("<p>{{ company }}", &context).as_deref(),
+            Ok("<p>&lt;A &amp; B&gt;&#x2f;..")
+        );
         assert_eq!(expressions.render_text("{{ company }}", &context).as_deref(), Ok("<A & B>/.."));
         assert_eq!(
             expressions.render_url("{{ base | safe }}/r/{{ company }}?n={{ 1 + 1 }}", &context).as_deref(),

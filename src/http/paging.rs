@@ -79,6 +79,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
         if written.after.as_deref().is_some_and(|after| after.contains('\0')) {
             return Err(Problem::at("after", "write the `next` of the page before"));
         }
-        Ok(Self { after: written.after, limit })
+        Ok(Self { after: written.after.filter(|after| !after.is_empty()), limit })
     }
 }

@@ -88,6 +88,7 @@ impl From<Faults> for Problem {
     fn from(faults: Faults) -> Self {
         let errors = faults.into_inner();
         let detail = match errors.as_slice() {
+            [one] if one.at.is_empty() => format!("the body {}", one.text),
             [one] => format!("{}: {}", one.at, one.text),
             more => format!("{} things are wrong; `errors` names each with its place and remedy", more.len()),
         };

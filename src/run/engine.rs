@@ -6,7 +6,12 @@ use moka::future::Cache;
 use sqlx::PgPool;
 
 use super::{Leases, frozen::Frozen};
-use crate::{channel::account::Channels, clock::Clock, document::{Document, Toolbox}, id::{DocumentRevisionId, RunId}};
+use crate::{
+    channel::account::Channels,
+    clock::Clock,
+    document::{Document, Toolbox},
+    id::{DocumentRevisionId, RunId},
+};
 
 /// The parts a node's steps work with. Cheap to clone.
 #[derive(Clone)]

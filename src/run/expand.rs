@@ -196,12 +196,7 @@ fn reasons<'a>(reasons: impl Iterator<Item = &'a Option<Reason>>) -> Result<Vec<
     reasons.map(|reason| Ok(reason.as_ref().map(serde_json::to_value).transpose()?)).collect()
 }
 
-async fn write_transmissions(
-    db: &mut PgConnection,
-    run: RunId,
-    planned: &[Planned],
-    now: DateTime<Utc>,
-) -> Result<()> {
+async fn write_transmissions(db: &mut PgConnection, run: RunId, planned: &[Planned], now: DateTime<Utc>) -> Result<()> {
     let rows: Vec<_> = planned
         .iter()
         .flat_map(|planned| planned.transmissions.iter().map(move |transmission| (&planned.recipient, transmission)))
@@ -282,8 +277,13 @@ async fn finish(engine: &Engine, claim: &Held, frozen: &Frozen) -> Result<()> {
     let items = hints.len();
     hints.push(record_step(&mut db, claim.run, record, now).await?);
     begin(&mut db, claim.run).await?;
-    log::write(&mut db, claim.run, now, ("expanded", format!("{items} documents to render"), json!({ "items": items })))
-        .await?;
+    log::write(
+        &mut db,
+        claim.run,
+        now,
+        ("expanded", format!("{items} documents to render"), json!({ "items": items })),
+    )
+    .await?;
     queue::push(&mut db, &hints).await?;
     db.commit().await.context("ending an expansion")
 }

@@ -53,11 +53,7 @@ impl Frozen {
 
 /// Finds the frozen inputs of `run`.
 pub(super) async fn of(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
-    engine
-        .frozen
-        .try_get_with(run, read(engine, run))
-        .await
-        .map_err(|error: Arc<anyhow::Error>| anyhow!("{error:#}"))
+    engine.frozen.try_get_with(run, read(engine, run)).await.map_err(|error: Arc<anyhow::Error>| anyhow!("{error:#}"))
 }
 
 async fn read(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
@@ -100,12 +96,10 @@ pub(super) async fn document(engine: &Engine, revision: DocumentRevisionId) -> R
 }
 
 async fn read_document(db: &PgPool, revision: DocumentRevisionId) -> Result<Arc<Document>> {
-    let definition = sqlx::query_scalar!(
-        "select definition from document_revision where id = $1",
-        revision as DocumentRevisionId,
-    )
-    .fetch_one(db)
-    .await
-    .with_context(|| format!("reading document revision {revision}"))?;
+    let definition =
+        sqlx::query_scalar!("select definition from document_revision where id = $1", revision as DocumentRevisionId,)
+            .fetch_one(db)
+            .await
+            .with_context(|| format!("reading document revision {revision}"))?;
     serde_json::from_value(definition).map(Arc::new).with_context(|| format!("document revision {revision}"))
 }

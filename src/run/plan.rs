@@ -108,31 +108,35 @@ impl Planner<'_> {
         contacts.extend(choice.skipped.into_iter().map(|skip| (skip.channel, skip.contact, Some(skip.reason))));
         let wanted = contacts.iter().any(|(.., reason)| reason.is_none());
         let items: Vec<_> = if wanted { self.items(&recipient) } else { Vec::new() };
-        let transmissions = contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
+        let transmissions =
+            contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
         Planned { recipient, items, transmissions }
     }
 
     fn items(&self, recipient: &Recipient) -> Vec<PlannedItem> {
         let entries = self.documents.iter().zip(&self.batch.documents);
-        (0..).zip(entries).map(|(at, ((revision, document), entry))| {
-            let context = self.context_of(document, recipient);
-            let mut batch = entry.params.clone();
-            batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
-            let given = Given { batch: &batch, recipient: Some(&recipient.params) };
-            let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
-                Ok(params) => (Value::Object(params), None),
-                Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
-            };
-            PlannedItem {
-                key: item_key(at, &params, document.personal.then_some(recipient.id), reason.as_ref()),
-                position: at,
-                name: document.name.clone(),
-                revision: *revision,
-                params,
-                recipient: document.personal.then_some(recipient.id),
-                reason,
-            }
-        }).collect()
+        (0..)
+            .zip(entries)
+            .map(|(at, ((revision, document), entry))| {
+                let context = self.context_of(document, recipient);
+                let mut batch = entry.params.clone();
+                batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
+                let given = Given { batch: &batch, recipient: Some(&recipient.params) };
+                let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
+                    Ok(params) => (Value::Object(params), None),
+                    Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
+                };
+                PlannedItem {
+                    key: item_key(at, &params, document.personal.then_some(recipient.id), reason.as_ref()),
+                    position: at,
+                    name: document.name.clone(),
+                    revision: *revision,
+                    params,
+                    recipient: document.personal.then_some(recipient.id),
+                    reason,
+                }
+            })
+            .collect()
     }
 
     fn context_of(&self, document: &Document, recipient: &Recipient) -> Context {

@@ -131,12 +131,7 @@ async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
 }
 
 /// Puts the step to rest: due again at `due_at` if it was marked meanwhile, else until it is.
-async fn rest_until(
-    db: &mut PgConnection,
-    claim: &Held,
-    due_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
+async fn rest_until(db: &mut PgConnection, claim: &Held, due_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool> {
     let rested = sqlx::query!(
         r#"
         update step

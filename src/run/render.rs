@@ -142,13 +142,7 @@ async fn name(
 }
 
 /// Counts the item as rendered in every transmission that carries it; those that wait for no other get their step.
-async fn release(
-    db: &mut PgConnection,
-    run: RunId,
-    item: ItemId,
-    next: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<Hint>> {
+async fn release(db: &mut PgConnection, run: RunId, item: ItemId, next: &str, now: DateTime<Utc>) -> Result<Vec<Hint>> {
     let steps = sqlx::query_scalar!(
         r#"
         with carried as (

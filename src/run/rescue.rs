@@ -8,10 +8,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{
-    Engine, Event, StepState, TransmissionState, expand,
-    frozen, record, render,
-};
+use super::{Engine, Event, StepState, TransmissionState, expand, frozen, record, render};
 use crate::{
     channel::Settle,
     id::{ItemId, RunId, StepId, TransmissionId},
@@ -176,7 +173,8 @@ async fn unsettle(
     }
     close(db, transmission, now).await?;
     let uncertain = TransmissionState::Sending.after(Event::Lost).context("what is sent can get lost")?;
-    let state = if repeat { uncertain.after(Event::Repeated).context("what got lost can be repeated")? } else { uncertain };
+    let state =
+        if repeat { uncertain.after(Event::Repeated).context("what got lost can be repeated")? } else { uncertain };
     sqlx::query!(
         r#"
         update transmission
@@ -216,20 +214,13 @@ async fn close(db: &mut PgConnection, transmission: TransmissionId, now: DateTim
 }
 
 /// What the transmission's account says about uncertain attempts.
-async fn settle(
-    engine: &Engine,
-    db: &mut PgConnection,
-    run: RunId,
-    transmission: TransmissionId,
-) -> Result<Settle> {
+async fn settle(engine: &Engine, db: &mut PgConnection, run: RunId, transmission: TransmissionId) -> Result<Settle> {
     let frozen = frozen::of(engine, run).await?;
-    let channel = sqlx::query_scalar!(
-        "select channel from transmission where id = $1",
-        transmission as TransmissionId,
-    )
-    .fetch_one(db)
-    .await
-    .context("reading the channel of a transmission")?;
+    let channel =
+        sqlx::query_scalar!("select channel from transmission where id = $1", transmission as TransmissionId,)
+            .fetch_one(db)
+            .await
+            .context("reading the channel of a transmission")?;
     let wanted = frozen.batch.accounts.get(&channel).map(String::as_str);
     Ok(engine.channels.pick(&channel, wanted).map_or(Settle::Hold, |account| account.settle()))
 }

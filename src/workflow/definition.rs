@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Fault, Files, Retry, graph};
+use super::Retry;
 
 /// A graph that can run.
 #[derive(Debug, Clone)]
@@ -61,35 +61,10 @@ pub struct Notice {
 }
 
 impl Workflow {
-    /// Reads the `workflow.toml` among `files`, and checks it against them. Gives every fault it finds.
-    pub fn read(name: &str, files: &Files) -> Result<Self, Vec<Fault>> {
-        let source = files.get("workflow.toml").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let Some(source) = source else {
-            return Err(vec![fault(name, "", 0, "the file is missing; every workflow's folder needs one".to_owned())]);
-        };
-        let written: Written = toml::from_str(&source).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            vec![fault(name, &source, at, error.message().to_owned())]
-        })?;
-        let faults: Vec<_> = graph::check(&written, files)
-            .into_iter()
-            .map(|(span, text)| fault(name, &source, span.start, text))
-            .collect();
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(written.into_workflow(name))
-    }
-
     /// The step called `name`. A run only ever asks for names its own graph gave it.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.steps.get(name)
     }
-}
-
-fn fault(workflow: &str, source: &str, at: usize, text: String) -> Fault {
-    let line = source[..at.min(source.len())].matches('\n').count() + 1;
-    Fault { file: format!("{workflow}/workflow.toml"), line, text }
 }
 
 /// The file as it is written, with the places of what may be wrong.
@@ -146,12 +121,9 @@ impl Written {
         self.step.keys().find(|name| name.get_ref() == step).map_or(0..0, Spanned::span)
     }
 
-    fn into_workflow(self, name: &str) -> Workflow {
-        let steps = self
-            .step
-            .into_iter()
-            .filter_map(|(name, node)| Some((name.into_inner(), node.into_node()?)))
-            .collect();
+    pub(super) fn into_workflow(self, name: &str) -> Workflow {
+        let steps =
+            self.step.into_iter().filter_map(|(name, node)| Some((name.into_inner(), node.into_node()?))).collect();
         Workflow { name: name.to_owned(), title: self.title, start: self.start.into_inner(), steps }
     }
 }
@@ -161,10 +133,10 @@ impl WrittenNode {
         Some(Node {
             kind: self.kind()?,
             each: self.each(),
-            notice: self.subject.zip(self.text).map(|(subject, text)| Notice {
-                subject: subject.into_inner(),
-                text: text.into_inner(),
-            }),
+            notice: self
+                .subject
+                .zip(self.text)
+                .map(|(subject, text)| Notice { subject: subject.into_inner(), text: text.into_inner() }),
             on_success: self.on_success.map(Spanned::into_inner),
             on_failure: self.on_failure.map(Spanned::into_inner),
             retry: self.retry.unwrap_or_default(),

@@ -95,7 +95,8 @@ fn wrong_successor(node: &WrittenNode, kind: Kind, nodes: &BTreeMap<&str, &Writt
             findings.push((name.span(), format!("after `{kind}` comes {}", words(wanted))));
         }
         None if needed => {
-            findings.push((node.kind.span(), format!("`on_success` is missing; after `{kind}` comes {}", words(wanted))));
+            findings
+                .push((node.kind.span(), format!("`on_success` is missing; after `{kind}` comes {}", words(wanted))));
         }
         _ => {}
     }
@@ -241,12 +242,14 @@ text = "templates/notice.txt"
     #[test]
     fn faults_are_told_with_file_and_line_and_what_to_write() {
         let cases = [
-            (("type = \"record\"", "type = \"recrod\""), "sample/workflow.toml:24: `recrod` is no type of step"),
-            (("on_success = \"transmit\"", "on_success = \"send\""), "sample/workflow.toml:12: there is no step `send`"),
-            (("notice.txt", "missing.txt"), "sample/workflow.toml:30: there is no file `templates/missing.txt`"),
+            (("type = \"record\"", "type = \"recrod\""), "sample/workflow.toml:23: `recrod` is no type of step"),
+            (
+                ("on_success = \"transmit\"", "on_success = \"send\""),
+                "sample/workflow.toml:12: there is no step `send`",
+            ),
+            (("notice.txt", "missing.txt"), "sample/workflow.toml:29: there is no file `templates/missing.txt`"),
             (("each = \"document\"", "each = \"page\""), "sample/workflow.toml:11: this type of step needs `each"),
             (("on_failure = \"record\"\nretry", "on_failure = \"render\"\nretry"), "leads back to itself"),
-            (("on_failure = \"notify\"\n\n[step.render]", "\n[step.render]"), ""),
             (("start = \"expand\"", "start = \"record\""), "a run starts with a step of type `expand`"),
             (("factor = 2", "factor = \"two\""), "sample/workflow.toml:14:"),
         ];

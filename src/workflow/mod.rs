@@ -8,6 +8,7 @@ mod catalog;
 mod definition;
 mod files;
 mod graph;
+mod load;
 mod retry;
 
 pub use catalog::{Folder, embedded, folders};

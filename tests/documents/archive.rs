@@ -1,11 +1,18 @@
 //! Archives as their readers see them.
 
-use std::{io::{self, Cursor, Read}, time::{Duration, Instant}};
+use std::{
+    io::{self, Cursor, Read},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use postbook::document::{Store, archive::{Content, Entry, archive}, store};
+use postbook::document::{
+    Store,
+    archive::{Content, Entry, archive},
+    store,
+};
 use sqlx::PgPool;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -32,8 +39,12 @@ async fn read(zip: impl futures::Stream<Item = io::Result<Bytes>>) -> ZipArchive
 async fn an_archive_holds_small_and_big_files_as_they_are(db: PgPool) {
     let store = Store::in_database(db);
     let small = Bytes::from_static(b"%PDF-small");
-    let big: Bytes = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>().into();
-    let blob = async |bytes: &Bytes| Content::Blob { digest: store.put(bytes, now()).await.expect("stored"), size: bytes.len() as u64 };
+    let big: Bytes =
+        (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>().into();
+    let blob = async |bytes: &Bytes| Content::Blob {
+        digest: store.put(bytes, now()).await.expect("stored"),
+        size: bytes.len() as u64,
+    };
     let lines = stream::iter((0..1000).map(|n| Ok(Bytes::from(format!("line {n}\r\n"))))).boxed();
     let entries = vec![
         entry("Отчёт.pdf", "application/pdf", blob(&small).await),
@@ -63,7 +74,8 @@ async fn an_archive_holds_small_and_big_files_as_they_are(db: PgPool) {
 
 #[tokio::test]
 async fn an_archive_may_hold_more_files_than_a_plain_zip() {
-    let entries = (0..70_000).map(|n| entry(&format!("{n}.txt"), "text/plain", Content::Bytes(Bytes::from(n.to_string()))));
+    let entries =
+        (0..70_000).map(|n| entry(&format!("{n}.txt"), "text/plain", Content::Bytes(Bytes::from(n.to_string()))));
     let mut zip = read(archive(Store::in_database(no_database()), stream::iter(entries))).await;
     assert_eq!(zip.len(), 70_000);
     assert_eq!(io::read_to_string(zip.by_name("69999.txt").expect("the last one")).expect("text"), "69999");
@@ -93,27 +105,4 @@ async fn entries_stop_being_made_when_the_reader_goes_away() {
     drop(zip);
     let stopped = tokio::time::timeout(Duration::from_secs(5), end).await.expect("it stops");
     assert!(stopped.is_err(), "the entries were dropped");
-}
-
-/// Prints the speed of a big archive; run it by hand with `--release -- --ignored --nocapture`.
-#[sqlx::test]
-#[ignore = "a measurement"]
-async fn speed_of_a_big_archive(db: PgPool) {
-    let store = Store::in_database(db);
-    let mut blobs = Vec::new();
-    for n in 0..2_000_u32 {
-        let bytes: Bytes = (0..100_000_u32).map(|i| (i.wrapping_mul(n + 77) >> 3) as u8).collect::<Vec<u8>>().into();
-        blobs.push(store.put(&bytes, now()).await.expect("stored"));
-    }
-    let entries: Vec<_> = (0..10_000)
-        .map(|n| entry(&format!("{n}.pdf"), "application/pdf", Content::Blob { digest: blobs[n % 2_000].clone(), size: 100_000 }))
-        .collect();
-    let started = Instant::now();
-    let mut zip = Box::pin(archive(store, stream::iter(entries)));
-    let (mut first, mut size) = (None, 0_usize);
-    while let Some(piece) = zip.next().await {
-        first.get_or_insert_with(|| started.elapsed());
-        size += piece.expect("a piece").len();
-    }
-    println!("{size} bytes, first after {first:?}, {:.0} MB/s", size as f64 / 1e6 / started.elapsed().as_secs_f64());
 }

@@ -1,6 +1,10 @@
 //! A report server that behaves and one that does not.
 
-use std::{net::SocketAddr, sync::{Arc, Mutex}, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -41,10 +45,16 @@ async fn serve(pdf: Bytes, elsewhere: Option<SocketAddr>) -> Server {
         .with_state((asked.clone(), pdf))
         .route("/broken", get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, "no table\n  \"orders\" for s3cret") }))
         .route("/busy", get(|| async { (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "90")]) }))
-        .route("/down", get(|| async {
-            let dates = [(header::RETRY_AFTER, "Wed, 01 Apr 2026 06:01:30 GMT"), (header::DATE, "Wed, 01 Apr 2026 06:01:00 GMT")];
-            (StatusCode::SERVICE_UNAVAILABLE, dates)
-        }))
+        .route(
+            "/down",
+            get(|| async {
+                let dates = [
+                    (header::RETRY_AFTER, "Wed, 01 Apr 2026 06:01:30 GMT"),
+                    (header::DATE, "Wed, 01 Apr 2026 06:01:00 GMT"),
+                ];
+                (StatusCode::SERVICE_UNAVAILABLE, dates)
+            }),
+        )
         .route("/none", get(|| async { StatusCode::NOT_FOUND }))
         .route("/login", get(|| async { ([(header::CONTENT_TYPE, "text/html")], "<form>") }))
         .route("/fake", get(|| async { ([(header::CONTENT_TYPE, "application/pdf")], "<html>not really") }))
@@ -53,10 +63,13 @@ async fn serve(pdf: Bytes, elsewhere: Option<SocketAddr>) -> Server {
         .route("/slow", get(|| std::future::pending::<Response>()))
         .route("/round", get(|| async { Redirect::to("/round") }))
         .route("/there", any(|| async { Redirect::temporary("/report/moved") }))
-        .route("/away", any(move || async move {
-            let address = elsewhere.expect("the other server");
-            Redirect::temporary(&format!("http://{address}/report/away"))
-        }))
+        .route(
+            "/away",
+            any(move || async move {
+                let address = elsewhere.expect("the other server");
+                Redirect::temporary(&format!("http://{address}/report/away"))
+            }),
+        )
         .route("/metadata", get(|| async { Redirect::to("http://169.254.169.254/latest") }));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Server { address, asked }
@@ -77,7 +90,12 @@ async fn flood() -> Response {
 }
 
 async fn pdf() -> Bytes {
-    renderer().render("m.typ", &files(&[("m.typ", "one #pagebreak() two")]), &context()).await.expect("no fault").expect("a PDF").0
+    renderer()
+        .render("m.typ", &files(&[("m.typ", "one #pagebreak() two")]), &context())
+        .await
+        .expect("no fault")
+        .expect("a PDF")
+        .0
 }
 
 fn tools(allow: &[SocketAddr]) -> Toolbox {
@@ -100,15 +118,20 @@ async fn ask(toolbox: &Toolbox, remote: Value) -> Result<Rendered, Failure> {
 async fn a_report_is_asked_for_as_the_user_with_parameters_and_credentials() {
     let pdf = pdf().await;
     let server = serve(pdf.clone(), None).await;
-    let rendered = ask(&tools(&[server.address]), json!({
-        "url": format!("http://{}/report/{{{{ user.company }}}}", server.address),
-        "method": "POST",
-        "headers": { "X-Run-As": "{{ user.name }}" },
-        "query": { "since": "{{ run_date - 1 month }}", "by": "a&b" },
-        "body": "{\"company\": \"{{ user.company }}\"}",
-        "secret": "reports",
-        "file": "{{ document.title }} {{ business_date }}.pdf",
-    })).await.expect("a report");
+    let rendered = ask(
+        &tools(&[server.address]),
+        json!({
+            "url": format!("http://{}/report/{{{{ user.company }}}}", server.address),
+            "method": "POST",
+            "headers": { "X-Run-As": "{{ user.name }}" },
+            "query": { "since": "{{ run_date - 1 month }}", "by": "a&b" },
+            "body": "{\"company\": \"{{ user.company }}\"}",
+            "secret": "reports",
+            "file": "{{ document.title }} {{ business_date }}.pdf",
+        }),
+    )
+    .await
+    .expect("a report");
 
     assert_eq!((rendered.bytes, rendered.pages, rendered.file.as_str()), (pdf, Some(2), "Open orders 2026-04-01.pdf"));
     let asked = server.asked.lock().expect("a lock");
@@ -125,32 +148,73 @@ async fn what_goes_wrong_says_whether_it_may_pass() {
     let server = serve(pdf().await, None).await;
     let toolbox = tools(&[server.address]);
     for (path, again, scope, code, after, text) in [
-        ("broken", true, Scope::Attempt, "http-500", None, "the server answered 500 Internal Server Error: no table \"orders\" for ***"),
+        (
+            "broken",
+            true,
+            Scope::Attempt,
+            "http-500",
+            None,
+            "the server answered 500 Internal Server Error: no table \"orders\" for ***",
+        ),
         ("busy", true, Scope::Attempt, "http-429", Some(90), "the server answered 429 Too Many Requests"),
         ("down", true, Scope::Attempt, "http-503", Some(30), "the server answered 503 Service Unavailable"),
         ("none", false, Scope::Document, "http-404", None, "the server answered 404 Not Found"),
-        ("login", false, Scope::Document, "http-media-type", None, "the server answered with text/html; expected application/pdf"),
-        ("fake", false, Scope::Document, "pdf-unreadable", None, "the server's answer cannot be sent: it is not a PDF: it begins with `<html>not really`"),
-        ("flood", false, Scope::Document, "http-too-big", None, "the server's answer has more than 100000 bytes; the limit is 100000"),
+        (
+            "login",
+            false,
+            Scope::Document,
+            "http-media-type",
+            None,
+            "the server answered with text/html; expected application/pdf",
+        ),
+        (
+            "fake",
+            false,
+            Scope::Document,
+            "pdf-unreadable",
+            None,
+            "the server's answer cannot be sent: it is not a PDF: it begins with `<html>not really`",
+        ),
+        (
+            "flood",
+            false,
+            Scope::Document,
+            "http-too-big",
+            None,
+            "the server's answer has more than 100000 bytes; the limit is 100000",
+        ),
         ("round", false, Scope::Document, "http-redirect", None, "the server redirects more than 5 times"),
-        ("metadata", false, Scope::Document, "http-address",  None,
-         "169.254.169.254 is the private address 169.254.169.254; an administrator can allow it with `[remote] allow = [\"169.254.169.254:80\"]`"),
+        (
+            "metadata",
+            false,
+            Scope::Document,
+            "http-address",
+            None,
+            "169.254.169.254 is the private address 169.254.169.254; an administrator can allow it with `[remote] allow = [\"169.254.169.254:80\"]`",
+        ),
     ] {
-        let remote = json!({ "url": format!("http://{}/{path}", server.address), "limit": 100_000, "secret": "reports" });
+        let remote =
+            json!({ "url": format!("http://{}/{path}", server.address), "limit": 100_000, "secret": "reports" });
         let failure = ask(&toolbox, remote).await.expect_err(path);
         assert_eq!((failure.again, failure.reason.scope, failure.reason.code.as_str()), (again, scope, code), "{path}");
         assert_eq!(failure.after, after.map(Duration::from_secs), "{path}");
         assert_eq!(failure.reason.text, text);
     }
-    let half = ask(&toolbox, json!({ "url": format!("http://{}/half", server.address) })).await.expect_err("half a PDF");
-    assert!(half.reason.text.starts_with("the server's answer cannot be sent: it is a PDF that is cut off after"), "{half:?}");
+    let half =
+        ask(&toolbox, json!({ "url": format!("http://{}/half", server.address) })).await.expect_err("half a PDF");
+    assert!(
+        half.reason.text.starts_with("the server's answer cannot be sent: it is a PDF that is cut off after"),
+        "{half:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_is_slow_or_away_may_be_better_later() {
     let server = serve(Bytes::new(), None).await;
     let toolbox = tools(&[server.address, "127.0.0.1:1".parse().expect("an address")]);
-    let slow = ask(&toolbox, json!({ "url": format!("http://{}/slow", server.address), "timeout": 1 })).await.expect_err("slow");
+    let slow = ask(&toolbox, json!({ "url": format!("http://{}/slow", server.address), "timeout": 1 }))
+        .await
+        .expect_err("slow");
     assert_eq!((slow.again, slow.reason.code.as_str()), (true, "http-timeout"));
     assert_eq!(slow.reason.text, "the server had not answered after 1 seconds");
     let away = ask(&toolbox, json!({ "url": "http://127.0.0.1:1/" })).await.expect_err("nobody there");
@@ -178,12 +242,20 @@ async fn cut_off_server() -> SocketAddr {
 async fn private_addresses_are_asked_only_when_allowed() {
     let server = serve(pdf().await, None).await;
     let nothing_allowed = tools(&[]);
-    for host in [format!("127.0.0.1:{}", server.address.port()), format!("localhost:{}", server.address.port()), format!("[::ffff:127.0.0.1]:{}", server.address.port()), format!("2130706433:{}", server.address.port())] {
-        let failure = ask(&nothing_allowed, json!({ "url": format!("http://{host}/report/x") })).await.expect_err(&host);
+    for host in [
+        format!("127.0.0.1:{}", server.address.port()),
+        format!("localhost:{}", server.address.port()),
+        format!("[::ffff:127.0.0.1]:{}", server.address.port()),
+        format!("2130706433:{}", server.address.port()),
+    ] {
+        let failure =
+            ask(&nothing_allowed, json!({ "url": format!("http://{host}/report/x") })).await.expect_err(&host);
         assert_eq!((failure.again, failure.reason.code.as_str()), (false, "http-address"), "{failure:?}");
     }
     let allowed = tools(&[server.address]);
-    ask(&allowed, json!({ "url": format!("http://localhost:{}/report/x", server.address.port()) })).await.expect("allowed by its address");
+    ask(&allowed, json!({ "url": format!("http://localhost:{}/report/x", server.address.port()) }))
+        .await
+        .expect("allowed by its address");
     assert_eq!(server.asked.lock().expect("a lock").len(), 1);
 }
 
@@ -199,9 +271,12 @@ async fn credentials_stay_with_the_server_they_are_for() {
         remote
     };
 
-    ask(&toolbox, remote("there", json!({ "method": "POST", "body": "b" }))).await.expect("redirected on the same server");
+    ask(&toolbox, remote("there", json!({ "method": "POST", "body": "b" })))
+        .await
+        .expect("redirected on the same server");
     ask(&toolbox, remote("away", json!({}))).await.expect("redirected to another server");
-    let with_body = ask(&toolbox, remote("away", json!({ "method": "POST", "body": "b" }))).await.expect_err("not with a body");
+    let with_body =
+        ask(&toolbox, remote("away", json!({ "method": "POST", "body": "b" }))).await.expect_err("not with a body");
 
     assert_eq!(with_body.reason.code, "http-redirect");
     let same = server.asked.lock().expect("a lock");
@@ -216,12 +291,21 @@ async fn credentials_stay_with_the_server_they_are_for() {
 async fn a_request_that_cannot_be_sent_says_why() {
     let toolbox = tools(&[]);
     for (remote, text) in [
-        (json!({ "url": "{{ user.company }}/x" }), "`M%C3%BCller%20%26%20Co/x` is no URL (relative URL without a base); mark a part that holds a whole address with `| safe`"),
+        (
+            json!({ "url": "{{ user.company }}/x" }),
+            "`M%C3%BCller%20%26%20Co/x` is no URL (relative URL without a base); mark a part that holds a whole address with `| safe`",
+        ),
         (json!({ "url": "file:///etc/passwd" }), "the URL begins with `file:`; only http and https are asked"),
         (json!({ "url": "http://u:p@h/" }), "the URL holds a login; put it into a secret"),
-        (json!({ "url": "http://h/{{ params.nothing }}" }), "the URL of the request cannot be filled in: line 1: `params.nothing` is not defined"),
+        (
+            json!({ "url": "http://h/{{ params.nothing }}" }),
+            "the URL of the request cannot be filled in: line 1: `params.nothing` is not defined",
+        ),
         (json!({ "url": "http://h/", "secret": "other" }), "there is no secret `other` in the configuration"),
-        (json!({ "url": "http://192.0.2.1/", "headers": { "X-A": "a\r\nX-B: b" } }), "the header `X-A` has a line break or another sign that no header can hold"),
+        (
+            json!({ "url": "http://192.0.2.1/", "headers": { "X-A": "a\r\nX-B: b" } }),
+            "the header `X-A` has a line break or another sign that no header can hold",
+        ),
     ] {
         let failure = ask(&toolbox, remote).await.expect_err(text);
         assert_eq!((failure.again, failure.reason.text.as_str()), (false, text));

@@ -10,7 +10,8 @@ use crate::workbench::{context, files, no_database, renderer, toolbox};
 const GOOD: &str = "#let data = json(\"/data.json\")\nOrders since #data.params.since for #data.user.company";
 
 async fn outcome(renderer: &Renderer, source: &str) -> Result<i32, (String, String)> {
-    let rendered = renderer.render("main.typ", &files(&[("main.typ", source)]), &context()).await.expect("no fault of ours");
+    let rendered =
+        renderer.render("main.typ", &files(&[("main.typ", source)]), &context()).await.expect("no fault of ours");
     rendered.map(|(_, pages)| pages).map_err(|failure: Failure| {
         assert!(!failure.again, "the template is to blame");
         (failure.reason.code, failure.reason.text)
@@ -21,7 +22,9 @@ async fn outcome(renderer: &Renderer, source: &str) -> Result<i32, (String, Stri
 async fn the_same_template_and_data_give_the_same_bytes_in_every_process() {
     let files = files(&[("main.typ", GOOD)]);
     let (one, other) = (renderer(), renderer());
-    let render = async |renderer: &Renderer| renderer.render("main.typ", &files, &context()).await.expect("no fault").expect("a PDF").0;
+    let render = async |renderer: &Renderer| {
+        renderer.render("main.typ", &files, &context()).await.expect("no fault").expect("a PDF").0
+    };
     assert_eq!(render(&one).await, render(&other).await);
     assert_eq!(render(&one).await, render(&one).await, "warm or not");
 }
@@ -32,14 +35,21 @@ async fn a_template_that_never_ends_is_stopped_and_the_next_one_renders() {
     let started = Instant::now();
     let endless = outcome(&renderer, "#let i = 0\n#let f(n) = { let x = 0; for a in range(n) { for b in range(n) { x += calc.sin(b) } }; x }\n#f(1000000)").await;
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
-    assert_eq!(endless, Err(("render-timeout".to_owned(), "it was not done after 3 seconds; is there a loop that never ends?".to_owned())));
+    assert_eq!(
+        endless,
+        Err((
+            "render-timeout".to_owned(),
+            "it was not done after 3 seconds; is there a loop that never ends?".to_owned()
+        ))
+    );
     assert_eq!(outcome(&renderer, GOOD).await, Ok(1));
 }
 
 #[tokio::test]
 async fn a_template_that_eats_memory_takes_down_only_its_own_process() {
     let renderer = renderer();
-    let hungry = "#let f(n) = { let all = (); for i in range(n) { all.push(\"x\" * 1000000 + str(i)) }; all.len() }\n#f(100000)";
+    let hungry =
+        "#let f(n) = { let all = (); for i in range(n) { all.push(\"x\" * 1000000 + str(i)) }; all.len() }\n#f(100000)";
     let (eaten, rendered) = tokio::join!(outcome(&renderer, hungry), outcome(&renderer, GOOD));
     assert_eq!(eaten, Err(("render-memory".to_owned(), "it needs more memory than the 256 MB it may have".to_owned())));
     assert_eq!(rendered, Ok(1));
@@ -48,7 +58,10 @@ async fn a_template_that_eats_memory_takes_down_only_its_own_process() {
 #[tokio::test]
 async fn a_template_reads_no_file_of_the_machine() {
     let (code, text) = outcome(&renderer(), "a\n#read(\"/etc/passwd\")").await.expect_err("not there");
-    assert_eq!((code.as_str(), text.as_str()), ("template-error", "main.typ:2:7: file not found (searched at etc/passwd)"));
+    assert_eq!(
+        (code.as_str(), text.as_str()),
+        ("template-error", "main.typ:2:7: file not found (searched at etc/passwd)")
+    );
 }
 
 #[tokio::test]
@@ -77,16 +90,27 @@ async fn a_render_that_is_given_up_leaves_room_for_others() {
 async fn a_template_document_is_named_after_its_title() {
     let document: Document = serde_json::from_value(json!({
         "name": "orders", "title": "Open orders: März", "kind": "template", "template": "main.typ",
-    })).expect("a document");
+    }))
+    .expect("a document");
     let toolbox = toolbox(no_database(), &Default::default(), &[]);
-    let rendered = document::render(&toolbox, &document, &files(&[("main.typ", GOOD)]), &context()).await.expect("no fault").expect("a PDF");
-    assert_eq!((rendered.file.as_str(), rendered.media_type.as_str(), rendered.pages), ("Open orders- März.pdf", "application/pdf", Some(1)));
+    let rendered = document::render(&toolbox, &document, &files(&[("main.typ", GOOD)]), &context())
+        .await
+        .expect("no fault")
+        .expect("a PDF");
+    assert_eq!(
+        (rendered.file.as_str(), rendered.media_type.as_str(), rendered.pages),
+        ("Open orders- März.pdf", "application/pdf", Some(1))
+    );
 }
 
 #[tokio::test]
 async fn a_broken_pdf_is_counted_elsewhere_and_refused_here() {
     let renderer = renderer();
-    let (pdf, _) = renderer.render("main.typ", &files(&[("main.typ", "one #pagebreak() two")]), &context()).await.expect("no fault").expect("a PDF");
+    let (pdf, _) = renderer
+        .render("main.typ", &files(&[("main.typ", "one #pagebreak() two")]), &context())
+        .await
+        .expect("no fault")
+        .expect("a PDF");
     assert_eq!(renderer.count_pages(&pdf).await.expect("no fault"), Ok(2));
     let half = renderer.count_pages(&pdf.slice(..pdf.len() / 2)).await.expect("no fault").expect_err("it is cut off");
     assert!(half.reason.text.starts_with("it is a PDF that is cut off after"), "{half:?}");

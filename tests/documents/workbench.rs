@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use postbook::{
-    document::{Expressions, Files, Store, Toolbox, renderer::{Renderer, RendererConfig}},
+    document::{
+        Expressions, Files, Store, Toolbox,
+        renderer::{Renderer, RendererConfig},
+    },
     secret::Credential,
     source::http::{Client, RemoteConfig},
 };

@@ -61,7 +61,8 @@ impl TestApp {
         let store = Store::in_database(db.clone());
         let toolbox = Toolbox {
             renderer: Renderer::new(PathBuf::from(env!("CARGO_BIN_EXE_postbook")), RendererConfig::default()),
-            http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] }).expect("a client"),
+            http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] })
+                .expect("a client"),
             store: store.clone(),
             expressions: Expressions::default(),
             secrets: BTreeMap::from([("reports".to_owned(), secret())]),
@@ -228,7 +229,7 @@ impl TestApp {
             let mut file = archive.by_index(at).expect("a file");
             let mut bytes = Vec::new();
             std::io::Read::read_to_end(&mut file, &mut bytes).expect("its bytes");
-            files.insert(file.name().to_owned(), bytes);
+            files.insert(file.name().expect("a name").into_owned(), bytes);
         }
         files
     }
@@ -258,7 +259,8 @@ fn folders() -> Vec<Folder> {
     let mut all = workflow::embedded();
     let base = all.iter().find(|folder| folder.name == "batch-documents").expect("the workflow").clone();
     let files = base.files.entries().iter().map(|(path, bytes)| {
-        let text = String::from_utf8_lossy(bytes).replace("attempts = 5, first = \"10s\"", "attempts = 3, first = \"1s\"");
+        let text =
+            String::from_utf8_lossy(bytes).replace("attempts = 5, first = \"10s\"", "attempts = 3, first = \"1s\"");
         (path.clone(), if path == "workflow.toml" { text.into_bytes().into() } else { bytes.clone() })
     });
     all.push(Folder { name: "quick".to_owned(), files: files.collect::<Files>(), samples: base.samples });

@@ -71,10 +71,13 @@ mod tests {
         };
         let unsent = ManifestRow { sent_at: None, state: "failed".to_owned(), ..row.clone() };
         let text = [manifest_head().expect("a head"), manifest_lines(&[row, unsent]).expect("lines")].concat();
-        assert_eq!(String::from_utf8(text).expect("text"), concat!(
-            "document,file,recipient,channel,contact,state,time sent,digest\r\n",
-            "\"Open, orders\",'=cmd.pdf,\"'@ann \"\"Ann\"\"\",fax,'+13125550002,delivered,2026-04-01T01:33:20+02:00 Europe/Amsterdam,ab\r\n",
-            "\"Open, orders\",'=cmd.pdf,\"'@ann \"\"Ann\"\"\",fax,'+13125550002,failed,,ab\r\n",
-        ));
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            concat!(
+                "document,file,recipient,channel,contact,state,time sent,digest\r\n",
+                "\"Open, orders\",'=cmd.pdf,\"'@ann \"\"Ann\"\"\",fax,'+13125550002,delivered,2026-04-01T01:33:20+02:00 Europe/Amsterdam,ab\r\n",
+                "\"Open, orders\",'=cmd.pdf,\"'@ann \"\"Ann\"\"\",fax,'+13125550002,failed,,ab\r\n",
+            )
+        );
     }
 }

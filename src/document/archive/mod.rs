@@ -47,7 +47,10 @@ pub struct Entry {
 /// Where a file's bytes come from.
 pub enum Content {
     /// The store.
-    Blob { digest: String, size: u64 },
+    Blob {
+        digest: String,
+        size: u64,
+    },
     Bytes(Bytes),
     /// Pieces made on the way, of any length.
     Pieces(BoxStream<'static, Result<Bytes>>),

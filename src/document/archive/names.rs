@@ -38,7 +38,21 @@ mod tests {
     #[test]
     fn clashing_names_are_numbered_also_when_the_number_is_taken() {
         let mut names = UniqueNames::default();
-        let claimed = ["a.pdf", "A.PDF", "a (2).pdf", "a.pdf", "Ä.csv", "ä.csv", "plain", "plain", "manifest.csv"].map(|name| names.claim(name));
-        assert_eq!(claimed, ["a.pdf", "A (2).PDF", "a (2) (2).pdf", "a (3).pdf", "Ä.csv", "ä (2).csv", "plain", "plain (2)", "manifest.csv"]);
+        let claimed = ["a.pdf", "A.PDF", "a (2).pdf", "a.pdf", "Ä.csv", "ä.csv", "plain", "plain", "manifest.csv"]
+            .map(|name| names.claim(name));
+        assert_eq!(
+            claimed,
+            [
+                "a.pdf",
+                "A (2).PDF",
+                "a (2) (2).pdf",
+                "a (3).pdf",
+                "Ä.csv",
+                "ä (2).csv",
+                "plain",
+                "plain (2)",
+                "manifest.csv"
+            ]
+        );
     }
 }

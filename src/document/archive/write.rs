@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use anyhow::{Context, Error, Result, anyhow};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::{Receiver, Sender};
-use zip::{CompressionMethod, DateTime, ZipWriter, write::{PreparedZipFile, SimpleFileOptions}};
+use zip::{
+    CompressionMethod, DateTime, ZipWriter,
+    write::{PreparedZipFile, SimpleFileOptions},
+};
 
 use super::{Content, Entry};
 
@@ -54,7 +57,10 @@ impl Head {
 /// Everything else that is sent is compressed already.
 fn is_text(media_type: &str) -> bool {
     let media_type = media_type.to_ascii_lowercase();
-    media_type.starts_with("text/") || media_type.contains("json") || media_type.contains("xml;") || media_type.ends_with("/xml")
+    media_type.starts_with("text/")
+        || media_type.contains("json")
+        || media_type.contains("xml;")
+        || media_type.ends_with("/xml")
 }
 
 /// Writes what comes in until the end of it, or until nobody takes what goes out.
@@ -62,7 +68,9 @@ pub(super) fn write(mut parts: Receiver<Part>, pieces: Sender<io::Result<Bytes>>
     let mut zip = ZipWriter::new_stream(Pieces { pieces: pieces.clone(), buffer: BytesMut::new() });
     let written = write_all(&mut parts, &mut zip);
     parts.close();
-    let finished = written.and_then(|()| zip.finish().context("finishing an archive")?.into_inner().flush().context("sending the last of an archive"));
+    let finished = written.and_then(|()| {
+        zip.finish().context("finishing an archive")?.into_inner().flush().context("sending the last of an archive")
+    });
     if let Err(fault) = finished {
         // Only a reader that is still there is told.
         let _ = pieces.blocking_send(Err(io::Error::other(fault)));
@@ -74,7 +82,9 @@ fn write_all(parts: &mut Receiver<Part>, zip: &mut ZipWriter<zip::write::StreamW
         match parts.blocking_recv() {
             Some(Part::Whole(head, bytes)) => {
                 let prepared = PreparedZipFile::from_data(&head.name, head.options, &bytes);
-                prepared.and_then(|file| zip.add_prepared_file(file)).with_context(|| format!("archiving `{}`", head.name))?;
+                prepared
+                    .and_then(|file| zip.add_prepared_file(file))
+                    .with_context(|| format!("archiving `{}`", head.name))?;
             }
             Some(Part::Begin(head)) => {
                 zip.start_file(&head.name, head.options).with_context(|| format!("archiving `{}`", head.name))?;

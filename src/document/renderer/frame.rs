@@ -30,10 +30,16 @@ pub enum Answer {
     /// It does not know the workflow and has to be given its files.
     Missing,
     /// The rendered PDF follows.
-    Rendered { pages: i32 },
-    Counted { pages: i32 },
+    Rendered {
+        pages: i32,
+    },
+    Counted {
+        pages: i32,
+    },
     /// It cannot be done, for this reason.
-    Refused { text: String },
+    Refused {
+        text: String,
+    },
 }
 
 /// A head and the bytes after it.

@@ -57,7 +57,12 @@ impl Renderer {
     }
 
     /// Renders `template` of `files` with `context` as its data: the PDF and its pages.
-    pub async fn render(&self, template: &str, files: &Files, context: &Context) -> Result<Result<(Bytes, i32), Failure>> {
+    pub async fn render(
+        &self,
+        template: &str,
+        files: &Files,
+        context: &Context,
+    ) -> Result<Result<(Bytes, i32), Failure>> {
         let request = Request::Render {
             digest: files.digest().to_owned(),
             template: template.to_owned(),
@@ -81,7 +86,12 @@ impl Renderer {
         })
     }
 
-    async fn ask(&self, request: &Request, body: &[u8], files: Option<&Files>) -> Result<Result<Frame<Answer>, Failure>> {
+    async fn ask(
+        &self,
+        request: &Request,
+        body: &[u8],
+        files: Option<&Files>,
+    ) -> Result<Result<Frame<Answer>, Failure>> {
         let _seat = self.seats.acquire().await.context("the renderer is closed")?;
         let mut process = self.take()?;
         match time::timeout(self.config.timeout, process.ask(request, body, files)).await {
@@ -92,7 +102,10 @@ impl Renderer {
             Ok(Err(_)) => Ok(Err(self.obituary(&process.death().await?))),
             Err(_) => {
                 let limit = self.config.timeout.as_secs_f64();
-                Ok(Err(broken("render-timeout", format!("it was not done after {limit} seconds; is there a loop that never ends?"))))
+                Ok(Err(broken(
+                    "render-timeout",
+                    format!("it was not done after {limit} seconds; is there a loop that never ends?"),
+                )))
             }
         }
     }

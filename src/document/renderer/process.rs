@@ -1,6 +1,11 @@
 //! One rendering process, as the server sees it.
 
-use std::{io, os::unix::process::ExitStatusExt, path::Path, process::{ExitStatus, Stdio}};
+use std::{
+    io,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{ExitStatus, Stdio},
+};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -54,7 +59,12 @@ impl Process {
     }
 
     /// Asks once, and gives it the workflow's files first if it lacks them.
-    pub(super) async fn ask(&mut self, request: &Request, body: &[u8], files: Option<&Files>) -> io::Result<Frame<Answer>> {
+    pub(super) async fn ask(
+        &mut self,
+        request: &Request,
+        body: &[u8],
+        files: Option<&Files>,
+    ) -> io::Result<Frame<Answer>> {
         let answer = self.exchange(request, body).await?;
         let (Answer::Missing, Some(files)) = (&answer.head, files) else {
             return Ok(answer);
@@ -77,7 +87,11 @@ impl Process {
         let status = self.child.wait().await.context("waiting for a rendering process")?;
         let mut last_words = Vec::new();
         if let Some(errors) = self.child.stderr.take() {
-            errors.take(LAST_WORDS).read_to_end(&mut last_words).await.context("reading what a rendering process said")?;
+            errors
+                .take(LAST_WORDS)
+                .read_to_end(&mut last_words)
+                .await
+                .context("reading what a rendering process said")?;
         }
         Ok(Death { status, last_words: String::from_utf8_lossy(&last_words).into_owned() })
     }

@@ -108,7 +108,8 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
         return Err(ActError::NotNow(text));
     }
     if row.unrendered && !render {
-        let text = format!("transmission {transmission} was never rendered; send it again with `render`, or retry the run");
+        let text =
+            format!("transmission {transmission} was never rendered; send it again with `render`, or retry the run");
         return Err(ActError::NotNow(text));
     }
     Ok(())

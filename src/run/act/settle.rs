@@ -63,7 +63,9 @@ pub async fn settle(
     .await
     .context("settling a transmission")?;
     if settled.rows_affected() == 0 {
-        return Err(ActError::NotNow(format!("transmission {transmission} is not uncertain, so there is nothing to settle")));
+        return Err(ActError::NotNow(format!(
+            "transmission {transmission} is not uncertain, so there is nothing to settle"
+        )));
     }
     if state == TransmissionState::Queued {
         let frozen = frozen::of(engine, run).await?;
@@ -96,7 +98,9 @@ pub async fn cancel_transmission(engine: &Engine, transmission: TransmissionId, 
     .await
     .context("cancelling a transmission")?;
     if cancelled.rows_affected() == 0 {
-        return Err(ActError::NotNow(format!("transmission {transmission} is no longer queued, so it cannot be cancelled")));
+        return Err(ActError::NotNow(format!(
+            "transmission {transmission} is no longer queued, so it cannot be cancelled"
+        )));
     }
     let text = format!("transmission {transmission} cancelled by {by}");
     log::write(&mut db, run, now, ("cancelled", text, json!({ "by": by, "transmission": transmission }))).await?;

@@ -3,16 +3,34 @@
 //! Addresses that are reached only from inside (this machine, the local network, a cloud's metadata) are refused
 //! unless the configuration names them: otherwise whoever may write a URL could read what only this server can.
 
-use std::{fmt, net::{IpAddr, Ipv6Addr, SocketAddr}, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 /// Networks that no stranger could reach.
 const INSIDE: [&str; 17] = [
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
-    "::/127", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8", "100::/64",
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/127",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+    "100::/64",
 ];
 
 /// An address, a network or one port of an address that may be asked although it is inside.
@@ -100,9 +118,24 @@ mod tests {
     #[test]
     fn addresses_inside_are_refused_however_they_are_written() {
         for address in [
-            "127.0.0.1:80", "127.8.8.8:80", "10.1.2.3:80", "172.31.0.1:80", "192.168.1.1:80", "169.254.169.254:80", "0.0.0.0:80",
-            "100.64.0.1:80", "224.0.0.1:80", "255.255.255.255:80", "[::1]:80", "[::]:80", "[fc00::1]:80", "[fe80::1]:80",
-            "[::ffff:127.0.0.1]:80", "[::ffff:10.0.0.1]:80", "[64:ff9b::7f00:1]:80", "[2002:7f00:1::]:80",
+            "127.0.0.1:80",
+            "127.8.8.8:80",
+            "10.1.2.3:80",
+            "172.31.0.1:80",
+            "192.168.1.1:80",
+            "169.254.169.254:80",
+            "0.0.0.0:80",
+            "100.64.0.1:80",
+            "224.0.0.1:80",
+            "255.255.255.255:80",
+            "[::1]:80",
+            "[::]:80",
+            "[fc00::1]:80",
+            "[fe80::1]:80",
+            "[::ffff:127.0.0.1]:80",
+            "[::ffff:10.0.0.1]:80",
+            "[64:ff9b::7f00:1]:80",
+            "[2002:7f00:1::]:80",
         ] {
             assert!(!permitted(address, &[]), "{address}");
         }

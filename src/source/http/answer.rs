@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::DateTime;
-use reqwest::{Response, StatusCode, header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER}};
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER},
+};
 
 use super::{Request, failed, refused};
 use crate::source::Failure;
@@ -53,7 +56,10 @@ fn truncated(size: usize, announced: Option<u64>) -> Failure {
 
 fn check_media_type(response: &Response, request: &Request) -> Result<(), Failure> {
     let Some(found) = header(response, CONTENT_TYPE) else {
-        return Err(refused("http-media-type", format!("the server does not say what it answered; expected {}", request.media_type)));
+        return Err(refused(
+            "http-media-type",
+            format!("the server does not say what it answered; expected {}", request.media_type),
+        ));
     };
     if essence(found) == essence(&request.media_type) {
         return Ok(());

@@ -7,21 +7,26 @@
 mod address;
 mod answer;
 mod redirect;
+mod send;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Response, Url, header::{HeaderName, HeaderValue}};
+use reqwest::{Response, Url};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde::Deserialize;
 use tokio::{net, time};
 
 pub use address::{Allowed, AllowedError};
 use redirect::Hop;
+use send::{fill, first_hop};
 
 use super::Failure;
-use crate::{reason::{Reason, Scope}, secret::Credential};
+use crate::{
+    reason::{Reason, Scope},
+    secret::Credential,
+};
 
 /// The section `[remote]` of the configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -71,7 +76,12 @@ impl Client {
 
     /// The bytes of the answer, checked for size and media type.
     pub async fn fetch(&self, request: &Request) -> Result<Bytes, Failure> {
-        let timeout = || failed("http-timeout", format!("the server had not answered after {} seconds", request.timeout.as_secs_f64()));
+        let timeout = || {
+            failed(
+                "http-timeout",
+                format!("the server had not answered after {} seconds", request.timeout.as_secs_f64()),
+            )
+        };
         let fetched = time::timeout(request.timeout, self.follow(request)).await;
         fetched.unwrap_or_else(|_| Err(timeout())).map_err(|failure| scrubbed(failure, request))
     }
@@ -112,66 +122,22 @@ impl Client {
         };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = net::lookup_host((bare, port)).await;
-        let found: Vec<SocketAddr> = found.map_err(|error| failed("http-connect", format!("{host} has no address: {error}")))?.collect();
-        let permitted: Vec<SocketAddr> = found.iter().copied().filter(|found| address::is_permitted(*found, &self.allow)).collect();
+        let found: Vec<SocketAddr> =
+            found.map_err(|error| failed("http-connect", format!("{host} has no address: {error}")))?.collect();
+        let permitted: Vec<SocketAddr> =
+            found.iter().copied().filter(|found| address::is_permitted(*found, &self.allow)).collect();
         match (permitted.is_empty(), found.first()) {
             (false, _) => Ok((host.to_owned(), permitted)),
             (true, None) => Err(failed("http-connect", format!("{host} has no address"))),
             (true, Some(inside)) => Err(refused(
                 "http-address",
-                format!("{host} is the private address {}; an administrator can allow it with `[remote] allow = [\"{inside}\"]`", inside.ip()),
+                format!(
+                    "{host} is the private address {}; an administrator can allow it with `[remote] allow = [\"{inside}\"]`",
+                    inside.ip()
+                ),
             )),
         }
     }
-}
-
-fn first_hop(request: &Request) -> Result<Hop, Failure> {
-    let mut url = Url::parse(&request.url).map_err(|error| {
-        unsendable(&format!("`{}` is no URL ({error}); mark a part that holds a whole address with `| safe`", request.url))
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(unsendable(&format!("the URL begins with `{}:`; only http and https are asked", url.scheme())));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(unsendable("the URL holds a login; put it into a secret"));
-    }
-    if !request.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(&request.query);
-    }
-    let method = Method::from_bytes(request.method.as_bytes());
-    let method = method.map_err(|_| unsendable(&format!("`{}` is no method", request.method)))?;
-    Ok(Hop { url, method, trusted: true, with_body: request.body.is_some() })
-}
-
-fn fill(mut builder: RequestBuilder, request: &Request, hop: &Hop) -> Result<RequestBuilder, Failure> {
-    builder = builder.header("accept", &request.media_type);
-    if hop.trusted {
-        for (name, value) in &request.headers {
-            let (name, value) = header(name, value)?;
-            builder = builder.header(name, value);
-        }
-        builder = match &request.secret {
-            Some(Credential::Password { user, password }) => builder.basic_auth(user, Some(password)),
-            Some(Credential::Token { token }) => builder.bearer_auth(token),
-            Some(Credential::Header { header: name, value }) => {
-                let (name, value) = header(name, value)?;
-                builder.header(name, value)
-            }
-            None => builder,
-        };
-    }
-    Ok(match &request.body {
-        Some(body) if hop.with_body => builder.body(body.clone()),
-        _ => builder,
-    })
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Failure> {
-    let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
-    let (Ok(name), Ok(value)) = parsed else {
-        return Err(unsendable(&format!("the header `{name}` has a line break or another sign that no header can hold")));
-    };
-    Ok((name, value))
 }
 
 /// A failure that may pass.

@@ -12,11 +12,16 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    Place, log_to_stderr,
+    show::{all, book_table, write},
+    up::stop_on_signal,
+    watch::watch,
+};
 use crate::{
     account::{self, Role},
     app::{self, App, Roles},
     audit::Author,
-    cli::{Place, all, book_table, log_to_stderr, stop_on_signal, watch, write},
     config::Config,
     id::RunId,
     queue::Queue,
