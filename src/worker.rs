@@ -7,9 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
+use tokio::time::MissedTickBehavior;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -88,8 +89,7 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
-    let backend =
-        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
+    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
@@ -98,6 +98,10 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
         .build(handle);
     let mut events = std::pin::pin!(worker.stream());
     let mut stopping = false;
+    // An idle worker looks for jobs whenever it is polled. The backend's own interval is not used: a tick that comes
+    // together with the answer to a fetch is lost there, and the next look is the heartbeat's, half a minute later.
+    let mut looks = tokio::time::interval(POLL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -105,6 +109,7 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
                 None => return,
             },
+            _ = looks.tick() => {}
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 if context.stop().is_err() {
@@ -136,7 +141,7 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
 /// Renews the leases of the steps being done, until the last one is.
 async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let done = async {
         stop.cancelled().await;
         steps.wait().await;
