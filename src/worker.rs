@@ -47,9 +47,17 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
-    workers.spawn(keep_leases(engine, stop, steps.clone()));
+    let done = CancellationToken::new();
+    let leases = tokio::spawn(keep_leases(engine, done.clone()));
+    stop.cancelled().await;
     workers.close();
     workers.wait().await;
+    steps.close();
+    steps.wait().await;
+    done.cancel();
+    if leases.await.is_err() {
+        tracing::error!("the task that renews leases panicked");
+    }
 }
 
 /// What handlers are given.
@@ -82,8 +90,6 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
         }
         pause = (pause * 2).min(BACKOFF.1);
     }
-    shop.steps.close();
-    shop.steps.wait().await;
 }
 
 /// Drives one worker to its end.
@@ -139,17 +145,12 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
 }
 
 /// Renews the leases of the steps being done, until the last one is.
-async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
+async fn keep_leases(engine: Engine, done: CancellationToken) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let done = async {
-        stop.cancelled().await;
-        steps.wait().await;
-    };
-    let mut done = std::pin::pin!(done);
     loop {
         tokio::select! {
-            () = &mut done => return,
+            () = done.cancelled() => return,
             _ = ticks.tick() => {
                 if let Err(error) = engine.leases.renew(&engine).await {
                     tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");

@@ -133,7 +133,11 @@ async fn a_large_archive_takes_no_more_memory_than_a_small_one() {
 
     assert!(sizes.0 > 96 << 20 && again.0 > 96 << 20, "{sizes:?} {again:?}");
     let grown = |peak: u64| (peak - before) >> 20;
-    assert!(grown(sizes.1) < 32, "the first download took {} MB", grown(sizes.1));
-    assert!(grown(again.1) < 36, "the second download took {} MB more", grown(again.1) - grown(sizes.1));
+    assert!(grown(sizes.1) < 64, "the first download took {} MB", grown(sizes.1));
+    assert!(
+        grown(again.1) < grown(sizes.1) + 16,
+        "the second download took {} MB more",
+        grown(again.1) - grown(sizes.1)
+    );
     doors.stop().await;
 }
