@@ -4,10 +4,16 @@
 //! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
 //! dropped hint pointed to is found by the sweeper. Called by the node.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use anyhow::Result;
-use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
+use apalis::prelude::{
+    BackendExt, BoxDynError, Data, PollSnapshot, PollStrategy, WorkerBuilder, WorkerBuilderExt, WorkerContext,
+};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -89,7 +95,7 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
     let backend =
-        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
+        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_strategy(Ticks::every(POLL));
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
@@ -112,6 +118,30 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 }
             }
         }
+    }
+}
+
+/// Wakes a worker at every tick.
+///
+/// apalis' own interval leaves its next tick unarmed when one comes in the same moment as the end of a fetch; the queue
+/// then rests until the next heartbeat, half a minute later. So ticks are taken until the next one is armed.
+struct Ticks(tokio::time::Interval);
+
+impl Ticks {
+    fn every(period: Duration) -> Self {
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self(ticks)
+    }
+}
+
+impl PollStrategy for Ticks {
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let mut ticked = Poll::Pending;
+        while self.0.poll_tick(cx).is_ready() {
+            ticked = Poll::Ready(Some(()));
+        }
+        ticked
     }
 }
 
@@ -150,6 +180,41 @@ async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker
                     tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Wake, Waker},
+    };
+
+    use super::*;
+
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tick_that_is_taken_arms_the_next_one() {
+        let woken = Arc::new(Woken(AtomicUsize::new(0)));
+        let waker = Waker::from(woken.clone());
+        let mut ticks = Ticks::every(Duration::from_millis(20));
+        let mut look = tokio::time::interval(Duration::from_millis(2));
+        for expected in 1..=3 {
+            let _ = ticks.poll_drive(&mut Context::from_waker(&waker), &PollSnapshot::default());
+            let wake = async {
+                while woken.0.load(Ordering::SeqCst) < expected {
+                    look.tick().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), wake).await.expect("to be woken again");
         }
     }
 }
