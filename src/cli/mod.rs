@@ -156,7 +156,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Zip(zip) => zip.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
-        Command::Bench(bench) => bench.run(&place).await?,
+        Command::Bench(bench) => {
+            log_to_stderr(&place.config()?, "warn");
+            bench.run(place.json, up::stop_on_signal()?).await?;
+        }
         Command::RenderChild { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
