@@ -44,6 +44,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
+    // A node that only keeps the doors has no steps to wait for.
+    if load.queues.is_empty() {
+        return stop.cancelled().await;
+    }
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {
@@ -94,8 +98,9 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
-    let backend =
-        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_strategy(Ticks::every(POLL));
+    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db)
+        .with_config(config)
+        .poll_with_strategy(Ticks::every(POLL));
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
