@@ -119,7 +119,8 @@ async fn failures(db: &mut PgConnection, run: RunId) -> Result<Vec<Failure>> {
             let contact = Some(row.contact).filter(|contact| !contact.is_empty());
             Ok(Failure {
                 documents: row.documents.unwrap_or_else(|| "(no document)".to_owned()),
-                recipient: contact.map_or_else(|| row.recipient_name.clone(), |it| format!("{} <{it}>", row.recipient_name)),
+                recipient: contact
+                    .map_or_else(|| row.recipient_name.clone(), |it| format!("{} <{it}>", row.recipient_name)),
                 number: uncertain.then_some(row.id),
                 remedy: remedy(uncertain, reason.as_ref()),
                 text: reason.map_or_else(|| "no reason was recorded".to_owned(), |reason| reason.text),
@@ -159,9 +160,15 @@ fn lines(failures: &[Failure]) -> Vec<String> {
     let by_recipient = folded(failures.iter().map(|it| (it.recipient.clone(), documents(it))));
     let by_document = folded(failures.iter().map(|it| (documents(it), it.recipient.clone())));
     if by_document.len() < by_recipient.len() {
-        by_document.into_iter().map(|(document, recipients)| format!("{document} to {}", recipients.join(", "))).collect()
+        by_document
+            .into_iter()
+            .map(|(document, recipients)| format!("{document} to {}", recipients.join(", ")))
+            .collect()
     } else {
-        by_recipient.into_iter().map(|(recipient, documents)| format!("{} to {recipient}", documents.join(", "))).collect()
+        by_recipient
+            .into_iter()
+            .map(|(recipient, documents)| format!("{} to {recipient}", documents.join(", ")))
+            .collect()
     }
 }
 
@@ -181,7 +188,9 @@ fn folded(pairs: impl Iterator<Item = (String, String)>) -> Vec<(String, Vec<Str
 fn remedy(uncertain: bool, reason: Option<&Reason>) -> &'static str {
     match (uncertain, reason.map(|reason| reason.scope)) {
         (true, _) => "ask the recipient whether it came, then settle the number as delivered, failed or again",
-        (_, Some(Scope::Contact)) => "correct the address in the batch, for its next run; if the address is right, retry",
+        (_, Some(Scope::Contact)) => {
+            "correct the address in the batch, for its next run; if the address is right, retry"
+        }
         (_, Some(Scope::Document)) => "repair the document or the server it comes from, then retry",
         (_, Some(Scope::Account)) => "check the login, credit and sender settings of our account, then retry",
         (_, Some(Scope::Attempt) | None) => "retry once the far side answers again",
