@@ -4,18 +4,13 @@
 //! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
 //! dropped hint pointed to is found by the sweeper. Called by the node.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use apalis::prelude::{
-    BackendExt, BoxDynError, Data, PollSnapshot, PollStrategy, WorkerBuilder, WorkerBuilderExt, WorkerContext,
-};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
+use tokio::time::MissedTickBehavior;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -98,9 +93,7 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
-    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db)
-        .with_config(config)
-        .poll_with_strategy(Ticks::every(POLL));
+    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
@@ -109,6 +102,10 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
         .build(handle);
     let mut events = std::pin::pin!(worker.stream());
     let mut stopping = false;
+    // An idle worker looks for jobs whenever it is polled. The backend's own interval is not used: a tick that comes
+    // together with the answer to a fetch is lost there, and the next look is the heartbeat's, half a minute later.
+    let mut looks = tokio::time::interval(POLL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -116,6 +113,7 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
                 None => return,
             },
+            _ = looks.tick() => {}
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 if context.stop().is_err() {
@@ -123,30 +121,6 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 }
             }
         }
-    }
-}
-
-/// Wakes a worker at every tick.
-///
-/// apalis' own interval leaves its next tick unarmed when one comes in the same moment as the end of a fetch; the queue
-/// then rests until the next heartbeat, half a minute later. So ticks are taken until the next one is armed.
-struct Ticks(tokio::time::Interval);
-
-impl Ticks {
-    fn every(period: Duration) -> Self {
-        let mut ticks = tokio::time::interval(period);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self(ticks)
-    }
-}
-
-impl PollStrategy for Ticks {
-    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
-        let mut ticked = Poll::Pending;
-        while self.0.poll_tick(cx).is_ready() {
-            ticked = Poll::Ready(Some(()));
-        }
-        ticked
     }
 }
 
@@ -171,7 +145,7 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
 /// Renews the leases of the steps being done, until the last one is.
 async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let done = async {
         stop.cancelled().await;
         steps.wait().await;
@@ -185,41 +159,6 @@ async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker
                     tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
                 }
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        task::{Wake, Waker},
-    };
-
-    use super::*;
-
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_tick_that_is_taken_arms_the_next_one() {
-        let woken = Arc::new(Woken(AtomicUsize::new(0)));
-        let waker = Waker::from(woken.clone());
-        let mut ticks = Ticks::every(Duration::from_millis(20));
-        let mut look = tokio::time::interval(Duration::from_millis(2));
-        for expected in 1..=3 {
-            let _ = ticks.poll_drive(&mut Context::from_waker(&waker), &PollSnapshot::default());
-            let wake = async {
-                while woken.0.load(Ordering::SeqCst) < expected {
-                    look.tick().await;
-                }
-            };
-            tokio::time::timeout(Duration::from_secs(10), wake).await.expect("to be woken again");
         }
     }
 }

@@ -53,8 +53,17 @@ impl Paging {
     /// # Errors
     /// When it is none.
     pub fn after_id(&self) -> Result<Option<i64>, Problem> {
-        let parsed = self.after.as_deref().map(str::parse).transpose();
-        parsed.map_err(|_| Problem::at("after", "write the `next` of the page before"))
+        self.after.as_deref().map(str::parse).transpose().map_err(|_| unknown_place())
+    }
+
+    /// The key in three parts, for lists that are in the order of as many columns.
+    ///
+    /// # Errors
+    /// When it has others, or characters that no key has.
+    pub fn after_parts(&self) -> Result<Option<[String; 3]>, Problem> {
+        let Some(after) = &self.after else { return Ok(None) };
+        let parts = serde_json::from_str::<[String; 3]>(after).map_err(|_| unknown_place())?;
+        if parts.iter().any(|part| part.contains('\0')) { Err(unknown_place()) } else { Ok(Some(parts)) }
     }
 
     /// The page of what was fetched; `key` names an item's place.
@@ -77,8 +86,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
         let limit = limit.filter(|limit| (1..=MOST).contains(limit));
         let limit = limit.ok_or_else(|| Problem::at("limit", format!("write a number from 1 to {MOST}")))?;
         if written.after.as_deref().is_some_and(|after| after.contains('\0')) {
-            return Err(Problem::at("after", "write the `next` of the page before"));
+            return Err(unknown_place());
         }
         Ok(Self { after: written.after.filter(|after| !after.is_empty()), limit })
     }
+}
+
+fn unknown_place() -> Problem {
+    Problem::at("after", "write the `next` of the page before")
 }

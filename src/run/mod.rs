@@ -17,6 +17,7 @@ mod parcel;
 mod perform;
 mod plan;
 mod preview;
+pub mod recipient;
 mod record;
 mod render;
 pub mod rescue;

@@ -166,7 +166,8 @@ async fn unsettle(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
-        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat;
+        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
+        && !record::is_cancelled(db, lapsed.run).await?;
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
         return Ok(());

@@ -62,13 +62,33 @@ impl Door {
 
     /// Works on whatever there is until `run` has ended, and gives its events.
     pub async fn watch(&self, run: &Value) -> String {
+        self.working(async { self.get(&format!("/api/v1/runs/{run}/events")).await.text() }).await
+    }
+
+    /// Works on whatever there is until the list at `path` has `count` items, and gives them.
+    pub async fn work_until(&self, path: &str, count: usize) -> Vec<Value> {
+        let listed = async {
+            loop {
+                let items = self.get(path).await.json()["items"].as_array().cloned().unwrap();
+                if items.len() >= count {
+                    return items;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let listed = tokio::time::timeout(Duration::from_secs(30), listed);
+        self.working(listed).await.unwrap_or_else(|_| panic!("{path} has no {count} items after 30 seconds"))
+    }
+
+    /// Does `what` while a worker is at work.
+    async fn working<T>(&self, what: impl Future<Output = T>) -> T {
         let stop = CancellationToken::new();
         let load = Load { queues: queue::Queue::ALL.to_vec(), steps: 4, batch: 4, loops: 1 };
         let worker = tokio::spawn(worker::work(self.engine.clone(), load, stop.clone()));
-        let events = self.get(&format!("/api/v1/runs/{run}/events")).await.text();
+        let done = what.await;
         stop.cancel();
         worker.await.unwrap();
-        events
+        done
     }
 
     /// Sends a request as whoever shows `token`.

@@ -5,4 +5,5 @@ mod description;
 mod documents;
 mod door;
 mod people;
+mod recipients;
 mod runs;

@@ -135,7 +135,9 @@ async fn users_watch_their_own_runs_and_operators_start_them(db: PgPool) {
     assert_eq!((started.status, &started.json()["cause"]["by"]), (StatusCode::ACCEPTED, &json!("night-shift")));
     let id = started.json()["id"].clone();
     let first = "/api/v1/batches/lists/runs/latest/files.zip".to_owned();
-    for path in ["", "/steps", "/transmissions", "/files.zip", "/events"].map(|end| format!("/api/v1/runs/{id}{end}")) {
+    for path in ["", "/steps", "/transmissions", "/notices", "/files.zip", "/events"]
+        .map(|end| format!("/api/v1/runs/{id}{end}"))
+    {
         assert_eq!(door.send(&stranger, Method::GET, &path, None).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(door.send(&stranger, Method::GET, &first, None).await.status, StatusCode::NOT_FOUND);
@@ -165,4 +167,26 @@ async fn runs_are_found_by_batch_state_and_date(db: PgPool) {
     let wrong = door.get("/api/v1/runs?state=done&from=x").await;
     wrong.fault("state");
     wrong.fault("from");
+}
+
+#[sqlx::test]
+async fn what_monitors_were_told_is_listed_beside_what_was_sent(db: PgPool) {
+    let door = Door::open(db).await;
+    with_lists(&door).await;
+    let monitor = json!({ "role": "operator", "monitor": true, "contacts": { "email": "mo@example.org" } });
+    door.put("/api/v1/users/mo", monitor).await;
+    let due = json!({
+        "kind": "remote", "url": "https://reports.example.org/due", "media_type": "text/csv",
+        "params": { "day": { "type": "date", "default": "{{ user.name }}" } },
+    });
+    assert_eq!(door.put("/api/v1/documents/due", due).await.status, StatusCode::CREATED);
+    let mut lists = door.get("/api/v1/batches/lists").await.json();
+    lists["documents"] = json!([{ "document": "due" }]);
+    assert_eq!(door.put("/api/v1/batches/lists", lists).await.status, StatusCode::OK);
+    let run = door.post(RUNS, json!({})).await.json()["id"].clone();
+    let notices = door.work_until(&format!("/api/v1/runs/{run}/notices"), 1).await;
+    assert_eq!((&notices[0]["contact"], &notices[0]["documents"]), (&json!("mo@example.org"), &json!([])));
+    let sent = door.get(&format!("/api/v1/runs/{run}/transmissions")).await.json();
+    let to: Vec<_> = sent["items"].as_array().unwrap().iter().map(|one| one["contact"].as_str().unwrap()).collect();
+    assert_eq!(to, ["ann@example.org", "yard@example.org"]);
 }

@@ -5,6 +5,7 @@ mod audit;
 mod batches;
 mod document_body;
 mod documents;
+mod recipients;
 mod run_acts;
 mod run_events;
 mod run_files;
@@ -30,6 +31,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(run_events::router())
         .merge(transmissions::router())
         .merge(documents::router())
+        .merge(recipients::router())
         .merge(users::router())
         .merge(tokens::router())
         .merge(suppressions::router())

@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(read))
         .routes(routes!(steps))
         .routes(routes!(transmissions))
+        .routes(routes!(notices))
 }
 
 /// Which runs are asked for.
@@ -120,8 +121,29 @@ async fn transmissions(
     Id(run): Id,
     paging: Paging,
 ) -> Result<Json<Page<Transmission>>, Problem> {
-    let run = visible(&app, &caller, RunId(run)).await?.id;
-    let found = book::transmissions(&app.shelf.db, run, Purpose::Document, piece(&paging)?).await?;
+    sent(&app, &caller, (run, Purpose::Document), &paging).await
+}
+
+/// Lists what monitors were told about a run, as transmissions that carry no documents.
+#[utoipa::path(get, path = "/runs/{run}/notices", tag = "runs", operation_id = "list_notices",
+    params(("run" = i64, Path), PagingParams), responses((status = 200, body = Page<Transmission>)))]
+async fn notices(
+    State(app): State<App>,
+    Anyone(caller): Anyone,
+    Id(run): Id,
+    paging: Paging,
+) -> Result<Json<Page<Transmission>>, Problem> {
+    sent(&app, &caller, (run, Purpose::Notice), &paging).await
+}
+
+async fn sent(
+    app: &App,
+    caller: &Caller,
+    (run, purpose): (i64, Purpose),
+    paging: &Paging,
+) -> Result<Json<Page<Transmission>>, Problem> {
+    let run = visible(app, caller, RunId(run)).await?.id;
+    let found = book::transmissions(&app.shelf.db, run, purpose, piece(paging)?).await?;
     Ok(Json(paging.page(found, |one| one.id.to_string())))
 }
 
