@@ -39,6 +39,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
+    // A node that only keeps the doors has no steps to wait for.
+    if load.queues.is_empty() {
+        return stop.cancelled().await;
+    }
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {

@@ -14,7 +14,7 @@ mod show;
 mod up;
 mod watch;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -188,7 +188,7 @@ pub(super) fn author(app: &App) -> Author {
 pub(crate) fn log_to_stderr(config: &Config, level: &str) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {
         LogFormat::Text => logger.with_target(false).try_init(),
