@@ -39,10 +39,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
-    // A node that only keeps the doors has no steps to wait for.
-    if load.queues.is_empty() {
-        return stop.cancelled().await;
-    }
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {
@@ -51,16 +47,15 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
-    let done = CancellationToken::new();
-    let leases = tokio::spawn(keep_leases(engine, done.clone()));
-    stop.cancelled().await;
-    workers.close();
-    workers.wait().await;
-    steps.close();
-    steps.wait().await;
-    done.cancel();
-    if leases.await.is_err() {
-        tracing::error!("the task that renews leases panicked");
+    let worked = async {
+        workers.close();
+        workers.wait().await;
+        steps.close();
+        steps.wait().await;
+    };
+    tokio::select! {
+        () = worked => {}
+        () = keep_leases(&engine) => {}
     }
 }
 
@@ -148,18 +143,14 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
     Ok(())
 }
 
-/// Renews the leases of the steps being done, until the last one is.
-async fn keep_leases(engine: Engine, done: CancellationToken) {
+/// Renews the leases of the steps being done, for as long as it is polled.
+async fn keep_leases(engine: &Engine) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = done.cancelled() => return,
-            _ = ticks.tick() => {
-                if let Err(error) = engine.leases.renew(&engine).await {
-                    tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
-                }
-            }
+        ticks.tick().await;
+        if let Err(error) = engine.leases.renew(engine).await {
+            tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
         }
     }
 }

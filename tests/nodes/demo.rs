@@ -1,11 +1,17 @@
 //! The demo: its numbers are true.
 
-use std::{collections::BTreeMap, fs, fs::File, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use mail_parser::{MessageParser, MimeHeaders};
 use sha2::{Digest, Sha256};
 
-use crate::site::program;
+use crate::{node::until, site::program};
 
 /// Recipient and digest of each attachment in the outbox.
 fn attachments(outbox: &Path) -> Vec<(String, String)> {
@@ -48,4 +54,25 @@ fn every_mail_that_the_demos_book_calls_sent_is_in_the_outbox_with_these_very_by
     assert_eq!(sent.len(), 6);
     assert_eq!(attachments(&data.join("outbox")), sent);
     assert!(!data.join("postgres/postmaster.pid").exists(), "its Postgres still runs");
+}
+
+#[tokio::test]
+async fn a_demo_that_is_asked_to_stop_in_the_middle_of_its_run_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = program()
+        .args(["demo", "--once"])
+        .current_dir(&folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("run 1 of")), "it ended before its run");
+
+    assert!(Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap().success());
+    // Until it has ended it may go on printing.
+    std::thread::spawn(move || lines.for_each(drop));
+
+    until("the demo ends", async || demo.try_wait().unwrap()).await;
+    assert!(!folder.path().join(".postbook/postgres/postmaster.pid").exists(), "its Postgres still runs");
 }
