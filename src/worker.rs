@@ -39,10 +39,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
-    // A node that only keeps the doors has no steps to wait for.
-    if load.queues.is_empty() {
-        return stop.cancelled().await;
-    }
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {
@@ -51,9 +47,16 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
-    workers.spawn(keep_leases(engine, stop, steps.clone()));
-    workers.close();
-    workers.wait().await;
+    let worked = async {
+        workers.close();
+        workers.wait().await;
+        steps.close();
+        steps.wait().await;
+    };
+    tokio::select! {
+        () = worked => {}
+        () = keep_leases(&engine) => {}
+    }
 }
 
 /// What handlers are given.
@@ -86,8 +89,6 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
         }
         pause = (pause * 2).min(BACKOFF.1);
     }
-    shop.steps.close();
-    shop.steps.wait().await;
 }
 
 /// Drives one worker to its end.
@@ -142,23 +143,14 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
     Ok(())
 }
 
-/// Renews the leases of the steps being done, until the last one is.
-async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
+/// Renews the leases of the steps being done, for as long as it is polled.
+async fn keep_leases(engine: &Engine) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let done = async {
-        stop.cancelled().await;
-        steps.wait().await;
-    };
-    let mut done = std::pin::pin!(done);
     loop {
-        tokio::select! {
-            () = &mut done => return,
-            _ = ticks.tick() => {
-                if let Err(error) = engine.leases.renew(&engine).await {
-                    tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
-                }
-            }
+        ticks.tick().await;
+        if let Err(error) = engine.leases.renew(engine).await {
+            tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
         }
     }
 }

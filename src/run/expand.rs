@@ -71,7 +71,10 @@ async fn acquaint(db: &PgPool, written: i64) -> Result<()> {
     .await
     .context("asking how big Postgres takes the tables for")?;
     if believed < written {
-        sqlx::query("analyze item, transmission, transmission_item").execute(db).await.context("counting the tables")?;
+        sqlx::query("analyze item, transmission, transmission_item")
+            .execute(db)
+            .await
+            .context("counting the tables")?;
     }
     Ok(())
 }

@@ -1,6 +1,12 @@
 //! The demo: its numbers are true.
 
-use std::{collections::BTreeMap, fs, fs::File, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use mail_parser::{MessageParser, MimeHeaders};
 use sha2::{Digest, Sha256};
@@ -63,4 +69,25 @@ async fn the_demo_shows_its_run_and_keeps_its_doors_open_until_it_is_stopped() {
     until("the run is handed out", async || folder.path().join(".postbook/run-1.zip").exists().then_some(())).await;
 
     node.stop().await;
+}
+
+#[tokio::test]
+async fn a_demo_that_is_asked_to_stop_in_the_middle_of_its_run_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = program()
+        .args(["demo", "--once"])
+        .current_dir(&folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("run 1 of")), "it ended before its run");
+
+    assert!(Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap().success());
+    // Until it has ended it may go on printing.
+    std::thread::spawn(move || lines.for_each(drop));
+
+    until("the demo ends", async || demo.try_wait().unwrap()).await;
+    assert!(!folder.path().join(".postbook/postgres/postmaster.pid").exists(), "its Postgres still runs");
 }

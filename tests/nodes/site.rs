@@ -46,7 +46,7 @@ listen = "127.0.0.1:0"
 body_limit = "256MB"
 
 [engine]
-lease = "2s"
+lease = "5s"
 sweep = "200ms"
 steps = 16
 workflows = "{}"
