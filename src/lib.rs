@@ -1,4 +1,100 @@
-//! Postbook sends documents on a schedule and keeps the book of what was sent, when, to whom, and with what proof.
+//! Postbook sends documents and keeps the book of what was sent, when, to whom, and with what proof.
+//!
+//! This page is for readers of the code: the words, one run read straight through, the rules that make it durable, and
+//! who may import whom. The README is for users, `ops/RUNBOOK.md` for the night shift.
+//!
+//! # Words
+//!
+//! One idea has one word, the same in SQL, Rust, JSON and logs; tables are called by these words, instants end in `_at`.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | workflow | a graph of steps, `workflows/NAME/workflow.toml` with its templates; a changed folder is a new version |
+//! | batch | what an administrator sets up: documents, recipients, a run-as user, a policy; a change is a new revision |
+//! | run | one firing of a batch, from its cause to its last notice |
+//! | cause | what fired a run, with a key that is unique in its batch |
+//! | business date | the date a run is about, which may not be the date it runs on |
+//! | document | where bytes come from: stored, a template, a report server |
+//! | item | one document of one run, with its parameters; rendered once for all who get the same |
+//! | artifact | the bytes an item became: file name, media type, digest, pages |
+//! | recipient, contact | who gets it, and a checked address of theirs on one channel |
+//! | channel, account | a way out, and a configured way to use it |
+//! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
+//! | step | one node of the graph inside a run: once a run, an item or a transmission |
+//! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
+//! | monitor | a user who is told when a run fails |
+//! | hint | a job of the queue: `{kind, id}` of a step that may be claimed, and nothing else |
+//!
+//! # One run, read straight through
+//!
+//! ```text
+//!  cause ─▶ start ─▶ expand ─▶ render ×item ─▶ transmit ×transmission ─▶ record ─▶ notify ×monitor
+//!                                   ▲ again, later    ▲ again, later       ▲ counted as often as something settles
+//! ```
+//!
+//! Open the files in this order; none leads back.
+//!
+//! 1. `run/start.rs`: the run's row is unique on its batch and cause, so twenty requests at once are one run. It notes the
+//!    batch's revision, the workflow's version and the user's attributes, and adds the first step with its hint.
+//! 2. [`queue`] writes the hint, [`worker`] reads it, `run/perform.rs` finds the step's file, `run/claim.rs` claims it.
+//! 3. `run/expand.rs` writes items and transmissions, 500 recipients at a time; `run/plan.rs` works them out without
+//!    touching a row, so that `run/preview.rs` can ask the same question. Steps are added with the last chunk, none before.
+//! 4. `run/render.rs` lets [`document`] make the bytes, stores them under their digest, and sets free the transmissions
+//!    that wait for no other item.
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims, writes the attempt, sends by
+//!    [`channel`], and writes the outcome. It is the pattern the other steps follow.
+//! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
+//!    cancelled.
+//! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
+//! 8. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
+//!
+//! `run/state.rs` says which moves are legal. What people do to runs stands in [`run::act`], what they see of them in
+//! [`run::book`], the archive in [`run::files`].
+//!
+//! # Rules
+//!
+//! Code and tests name them.
+//!
+//! - **D1 Rows are the truth, hints are hints.** A hint that is lost, doubled or stranded costs time and nothing else: jobs
+//!   are tried once, always end well, and are deleted; the sweeper gives due steps a new one.
+//! - **D2 A step's result and what follows from it are one transaction.**
+//! - **D3 Claims are fenced.** Claiming raises the step's lease number; every later write names it, and finds no row when
+//!   somebody else has taken over. Such a step ends quietly.
+//! - **D4 Two kinds of trying again.** A deferred outcome is a value: it is written down with the time of the next try.
+//!   A fault (the database is away) changes nothing; the step is found again when its lease has run out.
+//! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
+//!   repeated or held as its account says, never taken for a failure.
+//! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
+//!   outcome of a send during which the database went away is kept in memory no longer than one write: if that fails,
+//!   the attempt becomes uncertain.
+//! - **D7 No network inside a transaction**, and no client that tries again by itself.
+//! - **D8 Inputs are frozen.** A run keeps its batch, workflow, user, parameters, recipients and bytes. To send the same
+//!   bytes again and to render again are two different acts.
+//! - **D9 Poison is contained.** Templates render in processes of their own, with limits on time and memory; a step that
+//!   has taken down three workers is given up.
+//! - **D10 Nothing goes missing.** Whoever gets nothing is skipped with a reason. (Occurrences of schedules come with
+//!   schedules.)
+//! - **D11 Stopping is no failure.** A node that stops finishes what it has begun and begins nothing new; no attempt is
+//!   used up by it.
+//! - **D12 Polling is what is relied on.** Workers look for jobs every fifth of a second, sweepers every second, with jitter.
+//!
+//! What may be promised: at least once for each step; effectively once where a repeat is recognised (folders); for mail at
+//! least once, with one Message-ID for all attempts, or at most once where the account says so.
+//!
+//! # Rooms
+//!
+//! Imports go downwards only, and `tests/architecture.rs` holds them to it.
+//!
+//! | room | modules |
+//! |---|---|
+//! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`bench`] |
+//! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
+//! | adapters | [`document`], [`source`], [`channel`] |
+//! | vocabulary | [`workflow`], [`contact`] |
+//! | ground | [`config`], [`db`], [`clock`], [`id`], [`secret`], [`reason`] |
+//!
+//! Each table is written by one module. Only [`clock`] reads the clock, only [`queue`] and [`worker`] know the queue's
+//! crate, doors and adapters hold no SQL.
 
 pub mod account;
 pub mod app;

@@ -221,15 +221,16 @@ pub async fn tokens(db: &PgPool, only: Option<&str>, (after, limit): (Option<i64
     .context("listing tokens")
 }
 
-/// Makes the user `admin` and a token for it, when there is no user at all yet.
+/// Makes the user `admin` and a token for it, when there is no administrator yet. Users may have been set up before.
 pub async fn first_admin(db: &PgPool, now: DateTime<Utc>) -> Result<Option<Issued>> {
-    let mut db = db.begin().await.context("beginning to make the first user")?;
+    let mut db = db.begin().await.context("beginning to make the first administrator")?;
     lock(&mut db).await?;
-    let anybody = sqlx::query_scalar!(r#"select exists (select from "user") as "there!""#)
-        .fetch_one(&mut *db)
-        .await
-        .context("looking for users")?;
-    if anybody {
+    let there =
+        sqlx::query_scalar!(r#"select exists (select from "user" where role = 'admin' or name = 'admin') as "there!""#)
+            .fetch_one(&mut *db)
+            .await
+            .context("looking for administrators")?;
+    if there {
         return Ok(None);
     }
     let author = Author { name: "postbook".to_owned(), at: now };
@@ -244,7 +245,7 @@ pub async fn first_admin(db: &PgPool, now: DateTime<Utc>) -> Result<Option<Issue
     };
     write(&mut db, &author, &admin).await?;
     let issued = insert(&mut db, &author, ("admin", "first start", Role::Admin)).await?;
-    db.commit().await.context("making the first user")?;
+    db.commit().await.context("making the first administrator")?;
     Ok(Some(issued))
 }
 

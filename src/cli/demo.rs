@@ -62,17 +62,18 @@ impl Demo {
         let node = run_node(&app, self.once, stop.clone());
         let show = async {
             // Once the node stops, nothing happens any more that could be waited for.
-            let good = stop.run_until_cancelled(show(&app, place, &outbox)).await.unwrap_or(Ok(false));
+            let good = stop.run_until_cancelled(show(&app, place, &outbox)).await.unwrap_or(Ok(false))?;
             println!("  {:.1} s in all", began.elapsed().as_secs_f32());
-            if self.once || !matches!(good, Ok(true)) {
+            if self.once || !good {
                 stop.cancel();
             }
-            good
+            Ok(good)
         };
-        let (good, node) = tokio::join!(show, node);
-        node?;
+        // A node that cannot open its doors does no work either, and there is nothing to wait for.
+        let both = tokio::try_join!(show, node);
         app.database.close().await?;
-        Ok(if good? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let (good, ()) = both?;
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -91,9 +92,9 @@ fn settings(outbox: &Path, reports: &report_server::Server) -> Result<Config> {
     ]
     .map(|(key, value)| (format!("POSTBOOK__{key}"), value))
     .into();
-    if let Ok(listen) = std::env::var("POSTBOOK__HTTP__LISTEN") {
-        settings.push(("POSTBOOK__HTTP__LISTEN".to_owned(), listen));
-    }
+    // Any free port, so that the demo also runs beside something else.
+    let listen = std::env::var("POSTBOOK__HTTP__LISTEN").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+    settings.push(("POSTBOOK__HTTP__LISTEN".to_owned(), listen));
     Ok(Config::from_layers(None, &settings.into_iter().collect())?)
 }
 
@@ -131,7 +132,7 @@ async fn run_node(app: &App, once: bool, stop: CancellationToken) -> Result<()> 
     let issued = if once { None } else { Some(demo_token(app).await?) };
     app.run(roles, stop, |address| {
         if let (Some(address), Some(token)) = (address, issued) {
-            println!("  the API is open at {address}/api/docs; the token of this demo is {token}");
+            println!("  the API is open at {address}/api/docs; ^C stops it; token: {token}");
         }
     })
     .await

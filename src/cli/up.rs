@@ -80,7 +80,7 @@ async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
 /// Gives the first administrator a token, because nobody could get in otherwise.
 async fn welcome(app: &App) -> Result<()> {
     if let Some(issued) = account::first_admin(&app.database.pool, app.engine.clock.now()).await? {
-        println!("There were no users yet, so there is now an administrator, `admin`. Its token, shown this once:");
+        println!("There was no administrator yet, so there is one now, `admin`. Its token, shown this once:");
         println!("  {}", issued.token);
     }
     Ok(())

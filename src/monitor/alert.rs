@@ -191,7 +191,7 @@ fn remedy(uncertain: bool, reason: Option<&Reason>) -> &'static str {
         (_, Some(Scope::Contact)) => {
             "correct the address in the batch, for its next run; if the address is right, retry"
         }
-        (_, Some(Scope::Document)) => "repair the document or the server it comes from, then retry",
+        (_, Some(Scope::Document)) => "repair its server and retry; or repair the document and run the batch again",
         (_, Some(Scope::Account)) => "check the login, credit and sender settings of our account, then retry",
         (_, Some(Scope::Attempt) | None) => "retry once the far side answers again",
     }

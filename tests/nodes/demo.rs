@@ -11,7 +11,10 @@ use std::{
 use mail_parser::{MessageParser, MimeHeaders};
 use sha2::{Digest, Sha256};
 
-use crate::{node::until, site::program};
+use crate::{
+    node::{Node, until},
+    site::program,
+};
 
 /// Recipient and digest of each attachment in the outbox.
 fn attachments(outbox: &Path) -> Vec<(String, String)> {
@@ -54,6 +57,18 @@ fn every_mail_that_the_demos_book_calls_sent_is_in_the_outbox_with_these_very_by
     assert_eq!(sent.len(), 6);
     assert_eq!(attachments(&data.join("outbox")), sent);
     assert!(!data.join("postgres/postmaster.pid").exists(), "its Postgres still runs");
+}
+
+#[tokio::test]
+async fn the_demo_shows_its_run_and_keeps_its_doors_open_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = program();
+    command.arg("demo").current_dir(&folder);
+
+    let node = Node::start(command, &folder.path().join("log")).await;
+    until("the run is handed out", async || folder.path().join(".postbook/run-1.zip").exists().then_some(())).await;
+
+    node.stop().await;
 }
 
 #[tokio::test]

@@ -160,3 +160,15 @@ async fn users_can_be_changed_before_there_is_an_administrator(db: PgPool) {
 
     assert_eq!(app.count(r#"select count(*) from "user" where title = 'Site A, north'"#).await, 1);
 }
+
+#[sqlx::test]
+async fn users_that_were_set_up_first_do_not_keep_the_administrator_out(db: PgPool) {
+    let app = TestApp::start(db).await;
+    let now = app.engine.clock.now();
+
+    let issued = postbook::account::first_admin(&app.db, now).await.expect("the users").expect("an administrator");
+
+    let caller = postbook::account::authenticate(&app.db, &issued.token, now).await.expect("the tokens");
+    assert_eq!(caller.expect("a caller").user, "admin");
+    assert!(postbook::account::first_admin(&app.db, now).await.expect("the users").is_none(), "made once");
+}
