@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use axum::{
+    body::Bytes,
     http::{HeaderName, header},
     response::{Html, IntoResponse},
 };
@@ -24,6 +25,6 @@ const POLICY: (HeaderName, &str) =
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 /// `GET /api/docs`
-pub fn answer(page: String) -> impl IntoResponse {
+pub fn answer(page: Bytes) -> impl IntoResponse {
     ([POLICY], Html(page))
 }
