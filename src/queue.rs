@@ -79,12 +79,29 @@ fn job(hint: &Hint) -> Result<apalis_postgres::PgTask> {
     Ok(TaskBuilder::new(payload).max_attempts(1).build())
 }
 
-/// Creates or updates the queue's own tables.
+/// Creates or updates the queue's own tables, and silences them.
 ///
 /// # Errors
 /// When the database refuses, for one because the extension `hstore` is not to be had.
 pub async fn setup(db: &PgPool) -> Result<(), apalis_postgres::Error> {
-    PostgresStorage::setup(db).await
+    PostgresStorage::setup(db).await?;
+    silence(db).await
+}
+
+/// Ends the announcement of each new job. Nobody listens; and a transaction that announces holds a lock of the whole
+/// server until it is on disk, so that they all would be written one after the other.
+async fn silence(db: &PgPool) -> Result<(), apalis_postgres::Error> {
+    sqlx::raw_sql(
+        "do $$ begin
+             if exists (select from pg_trigger
+                         where tgrelid = 'apalis.jobs'::regclass and tgname = 'notify_workers' and tgenabled <> 'D') then
+                 alter table apalis.jobs disable trigger notify_workers;
+             end if;
+         end $$",
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Deletes up to `limit` jobs that have ended, and says how many there were.

@@ -7,9 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use apalis::prelude::{BackendExt, BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
+use tokio::time::MissedTickBehavior;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -46,9 +47,16 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
-    workers.spawn(keep_leases(engine, stop, steps.clone()));
-    workers.close();
-    workers.wait().await;
+    let worked = async {
+        workers.close();
+        workers.wait().await;
+        steps.close();
+        steps.wait().await;
+    };
+    tokio::select! {
+        () = worked => {}
+        () = keep_leases(&engine) => {}
+    }
 }
 
 /// What handlers are given.
@@ -81,15 +89,12 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
         }
         pause = (pause * 2).min(BACKOFF.1);
     }
-    shop.steps.close();
-    shop.steps.wait().await;
 }
 
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
     let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
-    let backend =
-        PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config).poll_with_interval(POLL);
+    let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
@@ -98,6 +103,10 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
         .build(handle);
     let mut events = std::pin::pin!(worker.stream());
     let mut stopping = false;
+    // An idle worker looks for jobs whenever it is polled. The backend's own interval is not used: a tick that comes
+    // together with the answer to a fetch is lost there, and the next look is the heartbeat's, half a minute later.
+    let mut looks = tokio::time::interval(POLL);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -105,6 +114,7 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
                 None => return,
             },
+            _ = looks.tick() => {}
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 if context.stop().is_err() {
@@ -133,23 +143,14 @@ async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Bo
     Ok(())
 }
 
-/// Renews the leases of the steps being done, until the last one is.
-async fn keep_leases(engine: Engine, stop: CancellationToken, steps: TaskTracker) {
+/// Renews the leases of the steps being done, for as long as it is polled.
+async fn keep_leases(engine: &Engine) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let done = async {
-        stop.cancelled().await;
-        steps.wait().await;
-    };
-    let mut done = std::pin::pin!(done);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = &mut done => return,
-            _ = ticks.tick() => {
-                if let Err(error) = engine.leases.renew(&engine).await {
-                    tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
-                }
-            }
+        ticks.tick().await;
+        if let Err(error) = engine.leases.renew(engine).await {
+            tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
         }
     }
 }

@@ -145,7 +145,7 @@ pub async fn save(db: &PgPool, author: &Author, user: User, expect: Expect) -> R
         _ => {}
     }
     write(&mut db, author, &user).await?;
-    if before.is_some() {
+    if before.as_ref().is_some_and(|before| before.role == Role::Admin && before.enabled) {
         keeps_an_admin(&mut db, &user.name).await?;
     }
     let detail = json!({ "role": user.role, "enabled": user.enabled, "monitor": user.monitor });

@@ -32,7 +32,7 @@ pub struct DraftEntry {
 #[derive(Debug, Clone)]
 pub enum DraftSource {
     Document(String),
-    Held(DocumentDraft),
+    Held(Box<DocumentDraft>),
 }
 
 /// A checked document. The digest of a stored one is known once its bytes are stored.

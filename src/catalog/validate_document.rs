@@ -143,7 +143,7 @@ pub(super) fn held(entry: input::Entry, at: &str, faults: &mut Faults) -> Option
     let source = Source::Stored { file, media_type, digest: String::new() };
     let document = Document { name, title, personal: false, params: BTreeMap::new(), source };
     let held = DocumentDraft { document, content };
-    Some(DraftEntry { source: DraftSource::Held(held), params: BTreeMap::new() })
+    Some(DraftEntry { source: DraftSource::Held(Box::new(held)), params: BTreeMap::new() })
 }
 
 fn filed(file: Option<String>, at: &str, faults: &mut Faults) -> String {

@@ -61,7 +61,8 @@ impl Demo {
         let stop = stop_on_signal()?;
         let node = run_node(&app, self.once, stop.clone());
         let show = async {
-            let good = show(&app, place, &outbox).await;
+            // Once the node stops, nothing happens any more that could be waited for.
+            let good = stop.run_until_cancelled(show(&app, place, &outbox)).await.unwrap_or(Ok(false));
             println!("  {:.1} s in all", began.elapsed().as_secs_f32());
             if self.once || !matches!(good, Ok(true)) {
                 stop.cancel();

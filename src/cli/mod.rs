@@ -14,7 +14,7 @@ mod show;
 mod up;
 mod watch;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -156,7 +156,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Zip(zip) => zip.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
-        Command::Bench(bench) => bench.run(&place).await?,
+        Command::Bench(bench) => {
+            log_to_stderr(&place.config()?, "warn");
+            bench.run(place.json, up::stop_on_signal()?).await?;
+        }
         Command::RenderChild { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -185,7 +188,7 @@ pub(super) fn author(app: &App) -> Author {
 pub(crate) fn log_to_stderr(config: &Config, level: &str) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {
         LogFormat::Text => logger.with_target(false).try_init(),

@@ -33,7 +33,7 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
         for entry in book::log(db, run, line).await? {
             line = entry.number;
             moved = std::time::Instant::now();
-            bar.suspend(|| println!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
+            bar.suspend(|| eprintln!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
         }
         show(&bar, &seen);
         if seen.ended_at.is_some() && book::is_quiet(db, run).await? {
@@ -42,7 +42,7 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
         }
         if seen.state == RunState::Held || moved.elapsed() > PATIENCE {
             bar.suspend(|| {
-                println!("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
+                eprintln!("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
             });
             moved = std::time::Instant::now();
             if seen.state == RunState::Held {

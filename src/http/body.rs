@@ -38,7 +38,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody
         let is_json = is(request.headers(), "application/json");
         let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         let mut faults = Faults::default();
-        let value = if bytes.is_empty() { Value::Null } else { parse(&bytes, is_json)? };
+        let value =
+            if bytes.is_empty() { Value::Null } else { parse(&bytes, is_json).map_err(IntoResponse::into_response)? };
         let read = if value.is_null() { T::default() } else { read(value, &mut faults) };
         Ok(Self(read, faults))
     }
@@ -48,17 +49,16 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody
 pub(super) async fn json<S: Send + Sync>(request: Request, state: &S) -> Result<Value, Response> {
     let is_json = is(request.headers(), "application/json");
     let bytes = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-    parse(&bytes, is_json)
+    parse(&bytes, is_json).map_err(IntoResponse::into_response)
 }
 
-fn parse(bytes: &[u8], is_json: bool) -> Result<Value, Response> {
+fn parse(bytes: &[u8], is_json: bool) -> Result<Value, Problem> {
     if !is_json {
         let detail = "send JSON with the header `Content-Type: application/json`";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail).into_response());
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     json::read(bytes).map_err(|fault| {
         Problem::new(StatusCode::BAD_REQUEST, format!("the body cannot be read as JSON in UTF-8: {fault}"))
-            .into_response()
     })
 }
 

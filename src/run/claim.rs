@@ -183,7 +183,7 @@ impl Leases {
             &leases,
             engine.clock.now() + engine.settings.lease,
         )
-        .execute(&engine.db)
+        .execute(&engine.aside)
         .await
         .context("renewing leases")?;
         Ok(())

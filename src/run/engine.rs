@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use super::{Leases, frozen::Frozen};
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Engine {
     pub db: PgPool,
+    /// Connections that no step uses, so that leases are renewed and lapsed ones found however busy the node is.
+    pub(super) aside: PgPool,
     pub clock: Clock,
     pub channels: Arc<Channels>,
     pub toolbox: Arc<Toolbox>,
@@ -43,6 +45,9 @@ pub struct Settings {
 /// one look-up more per step of the runs that do not fit.
 const FROZEN: u64 = 64;
 
+/// Connections kept aside: one for the leases, one for the sweeper.
+const ASIDE: u32 = 2;
+
 /// Document definitions kept at hand; they are small.
 const DOCUMENTS: u64 = 512;
 
@@ -50,6 +55,7 @@ impl Engine {
     /// Puts the parts together.
     pub fn new(db: PgPool, channels: Channels, toolbox: Toolbox, settings: Settings) -> Self {
         Self {
+            aside: PgPoolOptions::new().max_connections(ASIDE).connect_lazy_with((*db.connect_options()).clone()),
             db,
             clock: Clock::default(),
             channels: Arc::new(channels),

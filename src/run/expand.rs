@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::{
     Engine, RunState, StepState,
@@ -57,7 +57,26 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
     while let Some(last) = chunk(engine, &claim, &planner, (frozen.revision, after), &mut shared).await? {
         after = last;
     }
+    acquaint(&engine.db, i64::from(after)).await?;
     finish(engine, &claim, &frozen).await
+}
+
+/// Has Postgres count the tables anew when it believes that they hold less than this run alone has written. It would
+/// read them whole for each item as long as it takes them for small, which is a minute and more.
+async fn acquaint(db: &PgPool, written: i64) -> Result<()> {
+    let believed = sqlx::query_scalar!(
+        r#"select reltuples::bigint as "believed!" from pg_class where oid = 'transmission'::regclass"#,
+    )
+    .fetch_one(db)
+    .await
+    .context("asking how big Postgres takes the tables for")?;
+    if believed < written {
+        sqlx::query("analyze item, transmission, transmission_item")
+            .execute(db)
+            .await
+            .context("counting the tables")?;
+    }
+    Ok(())
 }
 
 /// Writes the recipients after position `after`, and gives the last one's position while there are more.

@@ -84,9 +84,9 @@ async fn files(db: &PgPool, run: RunId) -> Result<Vec<File>> {
         r#"
         select artifact.id as "id: ArtifactId", artifact.file, artifact.media_type, artifact.digest, artifact.size,
                artifact.created_at
-          from artifact
-          join item on item.artifact = artifact.id
-         where artifact.run = $1
+          from item
+          join artifact on artifact.id = item.artifact
+         where item.run = $1
          order by item.position, item.id
         "#,
         run as RunId,

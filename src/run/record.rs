@@ -47,6 +47,16 @@ fn folded(run: RunId) -> i32 {
     run.0 as i32
 }
 
+/// Whether `run` was cancelled. Its row stays as it is until the end of the caller's transaction, so that whoever
+/// cancels it finds what the caller writes.
+pub(super) async fn is_cancelled(db: &mut PgConnection, run: RunId) -> Result<bool> {
+    let cancelled_at = sqlx::query_scalar!("select cancelled_at from run where id = $1 for share", run as RunId)
+        .fetch_one(db)
+        .await
+        .with_context(|| format!("asking whether run {run} is cancelled"))?;
+    Ok(cancelled_at.is_some())
+}
+
 /// Marks `run` to be counted. The caller holds the fence.
 pub(super) async fn mark(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<()> {
     let marked = sqlx::query_scalar!(

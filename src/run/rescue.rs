@@ -26,7 +26,7 @@ const CHUNK: i64 = 200;
 /// When the database cannot be written.
 pub async fn hints(engine: &Engine) -> Result<usize> {
     let now = engine.clock.now();
-    let mut db = engine.db.begin().await.context("beginning to look for due steps")?;
+    let mut db = engine.aside.begin().await.context("beginning to look for due steps")?;
     let rows = sqlx::query!(
         r#"
         with due as (
@@ -76,7 +76,7 @@ pub async fn lapsed(engine: &Engine) -> Result<usize> {
         engine.clock.now(),
         CHUNK,
     )
-    .fetch_all(&engine.db)
+    .fetch_all(&engine.aside)
     .await
     .context("looking for lapsed leases")?;
     let count = lapsed.len();
@@ -99,7 +99,7 @@ struct Lapsed {
 
 async fn rescue(engine: &Engine, lapsed: &Lapsed) -> Result<()> {
     let now = engine.clock.now();
-    let mut db = engine.db.begin().await.context("beginning a rescue")?;
+    let mut db = engine.aside.begin().await.context("beginning a rescue")?;
     record::fence(&mut db, lapsed.run).await?;
     if let (Kind::Transmit, Some(transmission)) = (lapsed.kind, lapsed.transmission) {
         unsettle(engine, &mut db, lapsed, transmission, now).await?;
@@ -166,7 +166,8 @@ async fn unsettle(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
-        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat;
+        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
+        && !record::is_cancelled(db, lapsed.run).await?;
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
         return Ok(());

@@ -131,9 +131,12 @@ async fn stop(engine: &Engine, step: StepId, transmission: TransmissionId, reaso
 /// Records what came of the attempt, and what follows from it.
 async fn commit(engine: &Engine, attempt: &Attempt, report: Report, rules: (&Retry, Settle)) -> Result<()> {
     let now = engine.clock.now();
-    let verdict = Verdict::of(&report.outcome, rules, attempt.claim.tries, now);
+    let mut verdict = Verdict::of(&report.outcome, rules, attempt.claim.tries, now);
     let mut db = engine.db.begin().await.context("beginning to record an attempt")?;
     record::fence(&mut db, attempt.claim.run).await?;
+    if verdict.next_at.is_some() && record::is_cancelled(&mut db, attempt.claim.run).await? {
+        verdict = verdict.without_another()?;
+    }
     let ours = match (&verdict.next_at, &verdict.reason) {
         (Some(next_at), Some(reason)) => attempt.claim.defer(&mut db, *next_at, reason, now).await?,
         _ => attempt.claim.end(&mut db, verdict.step, verdict.reason.as_ref(), now).await?,
@@ -188,6 +191,14 @@ impl Verdict {
         }
         let step = if state == TransmissionState::Failed { StepState::Failed } else { StepState::Done };
         Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated }
+    }
+}
+
+impl Verdict {
+    /// The same in a run that was cancelled meanwhile: there is no next attempt.
+    fn without_another(self) -> Result<Self> {
+        let state = self.state.after(Event::Cancelled).context("what is queued can be cancelled")?;
+        Ok(Self { state, next_at: None, ..self })
     }
 }
 

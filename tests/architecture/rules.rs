@@ -75,7 +75,7 @@ fn complain_of_circle((level, circle): (&Vec<String>, Vec<String>)) -> String {
 fn circle(edges: &Edges) -> Option<Vec<String>> {
     edges.keys().find_map(|start| {
         let way = way(edges, start, start, &mut BTreeSet::new())?;
-        Some([&[start.clone()], &way[..]].concat())
+        Some([std::slice::from_ref(start), &way[..]].concat())
     })
 }
 

@@ -60,7 +60,7 @@ async fn serve(pdf: Bytes, elsewhere: Option<SocketAddr>) -> Server {
         .route("/fake", get(|| async { ([(header::CONTENT_TYPE, "application/pdf")], "<html>not really") }))
         .route("/half", get(move || async { ([(header::CONTENT_TYPE, "application/pdf")], cut) }))
         .route("/flood", get(flood))
-        .route("/slow", get(|| std::future::pending::<Response>()))
+        .route("/slow", get(std::future::pending::<Response>))
         .route("/round", get(|| async { Redirect::to("/round") }))
         .route("/there", any(|| async { Redirect::temporary("/report/moved") }))
         .route(

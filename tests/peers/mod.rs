@@ -56,7 +56,7 @@ impl Postfix {
 
     /// All mails with this Message-ID, once there are as many as `expected`.
     pub async fn mails(&self, message_id: &str, expected: usize) -> Vec<Vec<u8>> {
-        let inbox = Path::new(&self.env["SMTP_MAILDIR"]).join("new");
+        let inbox = self.inbox();
         let mut look = tokio::time::interval(Duration::from_millis(20));
         let found = tokio::time::timeout(DELIVERY, async {
             loop {
@@ -68,6 +68,11 @@ impl Postfix {
             }
         });
         found.await.unwrap_or_else(|_| mails_in(&inbox, message_id))
+    }
+
+    /// Where the mails arrive.
+    pub fn inbox(&self) -> PathBuf {
+        Path::new(&self.env["SMTP_MAILDIR"]).join("new")
     }
 
     fn login(&self, password: &str) -> String {
@@ -102,9 +107,16 @@ impl Sink {
 
     /// What was noted about messages to `mailbox`.
     pub fn noted(&self, mailbox: &str) -> Vec<Noted> {
+        self.noted_where(|to| to == mailbox)
+    }
+
+    /// What was noted about messages to mailboxes that `wanted` picks.
+    pub fn noted_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<Noted> {
         let log = fs::read_to_string(self.folder().join("log.jsonl")).unwrap_or_default();
-        let all = log.lines().map(|line| serde_json::from_str::<Noted>(line).unwrap());
-        all.filter(|it| it.to.iter().any(|to| to == mailbox)).collect()
+        // The last line may be one that is being written.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let all = whole.lines().map(|line| serde_json::from_str::<Noted>(line).unwrap());
+        all.filter(|it| it.to.iter().any(|to| wanted(to))).collect()
     }
 
     /// The messages to `mailbox` as they arrived.

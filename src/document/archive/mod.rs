@@ -26,9 +26,9 @@ use super::Store;
 /// How many files are fetched ahead. Lower lets the database's latency show, higher takes memory.
 const AHEAD: usize = 8;
 
-/// Files up to this size are fetched whole, which is faster and gives them plain headers. Higher takes memory:
-/// up to [`AHEAD`] times this.
-const WHOLE: u64 = 2 * 1024 * 1024;
+/// Files up to this size are fetched whole, which is faster and gives them plain headers. Higher takes memory: twice
+/// [`AHEAD`] times this, for what is fetched and what waits to be written, and as much again while rows are read.
+const WHOLE: u64 = 1024 * 1024;
 
 /// How many pieces wait between the writer and a slow reader.
 const WAITING: usize = 8;

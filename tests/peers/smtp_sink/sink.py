@@ -5,6 +5,7 @@
     flaky-2...         451 4.7.1 for the first two tries at that mailbox, then taken, as greylisting does
     hang...            no answer to RCPT
     mute...            the message is read and kept, but never answered
+    slow-0.5...        taken, but the answer to the message comes after that many seconds
     cut...             the message is read and kept, then the connection is reset: did it arrive?
     leave...           taken, then the connection is closed without a word
     midway...          the connection is reset while the message is on its way
@@ -45,6 +46,11 @@ def answer_to_rcpt(mailbox):
         if tries[mailbox] <= int(flaky[1]):
             return "451 4.7.1 Greylisted, try again later"
     return "250 2.1.5 Ok"
+
+
+def slowness(mailbox):
+    slow = re.match(r"slow-(\d+(?:\.\d+)?)", mailbox)
+    return float(slow[1]) if slow else 0
 
 
 def keep(session, sender, mailboxes, message):
@@ -117,6 +123,7 @@ async def serve(reader, writer):
             if wants("mute"):
                 await reader.read()
                 break
+            await asyncio.sleep(max(map(slowness, mailboxes)))
             say(f"250 2.0.0 Ok: kept as {number}")
             if wants("leave"):
                 break

@@ -1,0 +1,31 @@
+//! The real program as processes: many nodes, killed and stopped in every way, and what its doors, its commands and
+//! the mail servers then say. Each test has a folder and a database of its own.
+
+mod peers;
+
+#[path = "nodes/acts.rs"]
+mod acts;
+#[path = "nodes/api.rs"]
+mod api;
+#[path = "nodes/archives.rs"]
+mod archives;
+#[path = "nodes/checks.rs"]
+mod checks;
+#[path = "nodes/crashes.rs"]
+mod crashes;
+#[path = "nodes/database.rs"]
+mod database;
+#[path = "nodes/demo.rs"]
+mod demo;
+#[path = "nodes/events.rs"]
+mod events;
+#[path = "nodes/mails.rs"]
+mod mails;
+#[path = "nodes/node.rs"]
+mod node;
+#[path = "nodes/private.rs"]
+mod private;
+#[path = "nodes/site.rs"]
+mod site;
+#[path = "nodes/starts.rs"]
+mod starts;
