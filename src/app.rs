@@ -3,7 +3,11 @@
 //! Commands open one and use its parts; `up`, `serve` and `work` also run it until they are told to stop. Stopping
 //! goes in order: no new steps, the steps in flight to their end, the doors, the database.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::net::TcpListener;
@@ -182,7 +186,7 @@ fn store(config: &Config, database: &Database) -> Result<Store> {
 }
 
 fn toolbox(config: &Config, store: Store) -> Result<Toolbox> {
-    let program = std::env::current_exe().context("finding this program, which renders in processes of its own")?;
+    let program = own_program()?;
     let defaults = RendererConfig::default();
     let children = match config.render.children {
         0 => defaults.children,
@@ -198,6 +202,15 @@ fn toolbox(config: &Config, store: Store) -> Result<Toolbox> {
         expressions: Expressions::default(),
         secrets: config.secret.clone(),
     })
+}
+
+/// This program, which renders in processes of its own. Linux names the running one itself, also when its file was
+/// replaced by a newer version meanwhile.
+fn own_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe().context("finding this program, which renders in processes of its own")
 }
 
 /// Host, process and a random part: new at every start, so that nothing of an earlier one is taken for its own.

@@ -4,11 +4,13 @@
 //! what is there and adds what is missing. No step exists before the last chunk is in; nothing can be rendered or
 //! sent from half an expansion.
 
+mod write;
+
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
 use super::{
@@ -16,7 +18,7 @@ use super::{
     claim::{Held, claim},
     frozen::{self, Frozen},
     log,
-    plan::{self, Planned, PlannedItem, Planner, Recipient, Suppressed},
+    plan::{self, Planner, Recipient, Suppressed},
 };
 use crate::{
     id::{ItemId, RecipientId, RevisionId, RunId, StepId},
@@ -98,9 +100,9 @@ async fn chunk(
     if !still_ours(&mut db, claim).await? {
         return Ok(None);
     }
-    write_items(&mut db, claim.run, &planned, shared).await?;
-    write_transmissions(&mut db, claim.run, &planned, now).await?;
-    write_links(&mut db, claim.run, &planned, shared).await?;
+    write::items(&mut db, claim.run, &planned, shared).await?;
+    write::transmissions(&mut db, claim.run, &planned, now).await?;
+    write::links(&mut db, claim.run, &planned, shared).await?;
     db.commit().await.context("writing a chunk")?;
     Ok(Some(last))
 }
@@ -171,113 +173,6 @@ pub(super) async fn suppressed(db: &mut PgConnection, recipients: &[Recipient]) 
     .await
     .context("reading suppressions")?;
     Ok(rows.into_iter().map(|row| (row.channel, row.contact)).collect())
-}
-
-async fn write_items(
-    db: &mut PgConnection,
-    run: RunId,
-    planned: &[Planned],
-    shared: &mut HashMap<String, ItemId>,
-) -> Result<()> {
-    let mut fresh: HashMap<&str, &PlannedItem> = HashMap::new();
-    for item in planned.iter().flat_map(|planned| &planned.items) {
-        if !shared.contains_key(&item.key) {
-            fresh.insert(&item.key, item);
-        }
-    }
-    let items: Vec<_> = fresh.into_values().collect();
-    let rows = sqlx::query!(
-        r#"
-        insert into item (run, key, position, name, revision, params, recipient, reason)
-        select $1, key, position, name, revision, params, recipient, reason
-          from unnest($2::text[], $3::integer[], $4::text[], $5::bigint[], $6::jsonb[], $7::bigint[], $8::jsonb[])
-               as planned (key, position, name, revision, params, recipient, reason)
-        on conflict on constraint item_key_is_unique_in_its_run do update set key = excluded.key
-        returning key, id as "id: ItemId"
-        "#,
-        run as RunId,
-        &items.iter().map(|item| item.key.clone()).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.position).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.name.clone()).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.revision.0).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.params.clone()).collect::<Vec<_>>(),
-        &items.iter().map(|item| item.recipient.map(|id| id.0)).collect::<Vec<_>>() as &[Option<i64>],
-        &reasons(items.iter().map(|item| &item.reason))? as &[Option<Value>],
-    )
-    .fetch_all(db)
-    .await
-    .with_context(|| format!("writing items of run {run}"))?;
-    shared.extend(rows.into_iter().map(|row| (row.key, row.id)));
-    Ok(())
-}
-
-fn reasons<'a>(reasons: impl Iterator<Item = &'a Option<Reason>>) -> Result<Vec<Option<Value>>> {
-    reasons.map(|reason| Ok(reason.as_ref().map(serde_json::to_value).transpose()?)).collect()
-}
-
-async fn write_transmissions(db: &mut PgConnection, run: RunId, planned: &[Planned], now: DateTime<Utc>) -> Result<()> {
-    let rows: Vec<_> = planned
-        .iter()
-        .flat_map(|planned| planned.transmissions.iter().map(move |transmission| (&planned.recipient, transmission)))
-        .collect();
-    sqlx::query!(
-        r#"
-        insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
-                                  reason, created_at, changed_at)
-        select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, $2, $2
-          from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
-                      $10::jsonb[])
-               as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason)
-        on conflict on constraint transmission_key_is_unique_in_its_run do nothing
-        "#,
-        run as RunId,
-        now,
-        &rows.iter().map(|(_, transmission)| transmission.key.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|(recipient, _)| recipient.id.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(recipient, _)| recipient.name.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, transmission)| transmission.channel.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, transmission)| transmission.contact.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, transmission)| transmission.state.name().to_owned()).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, transmission)| transmission.items.len() as i32).collect::<Vec<_>>(),
-        &reasons(rows.iter().map(|(_, transmission)| &transmission.reason))? as &[Option<Value>],
-    )
-    .execute(db)
-    .await
-    .with_context(|| format!("writing transmissions of run {run}"))?;
-    Ok(())
-}
-
-async fn write_links(
-    db: &mut PgConnection,
-    run: RunId,
-    planned: &[Planned],
-    items: &HashMap<String, ItemId>,
-) -> Result<()> {
-    let (mut keys, mut positions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-    for transmission in planned.iter().flat_map(|planned| &planned.transmissions) {
-        for (position, key) in (0_i32..).zip(&transmission.items) {
-            keys.push(transmission.key.clone());
-            positions.push(position);
-            ids.push(items.get(key).ok_or_else(|| anyhow!("item {key} was not written"))?.0);
-        }
-    }
-    sqlx::query!(
-        r#"
-        insert into transmission_item (transmission, position, item)
-        select transmission.id, link.position, link.item
-          from unnest($2::text[], $3::integer[], $4::bigint[]) as link (key, position, item)
-          join transmission on transmission.run = $1 and transmission.key = link.key
-        on conflict on constraint transmission_item_pkey do nothing
-        "#,
-        run as RunId,
-        &keys,
-        &positions,
-        &ids,
-    )
-    .execute(db)
-    .await
-    .with_context(|| format!("linking items of run {run}"))?;
-    Ok(())
 }
 
 /// Ends the expansion: from here on the items run by themselves.
