@@ -2,7 +2,10 @@
 
 mod harness;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use harness::TestApp;
 use postbook::{
@@ -12,6 +15,7 @@ use postbook::{
         self, Cause, CauseKind, RunState, Start, TransmissionState,
         act::{self, ActError, Again, Settlement},
     },
+    workflow::Kind,
 };
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -515,6 +519,58 @@ async fn counts_are_counted_anew_so_that_no_outcome_is_missed(db: PgPool) {
     app.drain().await;
 
     assert_eq!((app.seen(run).await.state, app.seen(run).await.counts.delivered), (RunState::Succeeded, 3));
+}
+
+#[sqlx::test]
+async fn whoever_acts_on_a_run_and_whoever_counts_it_do_not_wait_for_each_other(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply(MORNING).await;
+    let run = app.start_run("morning").await;
+    let count = until_count(&app).await;
+
+    // Like an act: the run first, its steps later, among them the one that counts and new ones.
+    let mut act = app.db.begin().await.expect("a transaction");
+    sqlx::query("select from run where id = $1 for no key update")
+        .bind(run.0)
+        .execute(&mut *act)
+        .await
+        .expect("the run");
+    let counting = tokio::spawn({
+        let engine = app.engine.clone();
+        async move { run::perform(&engine, count).await }
+    });
+    until_somebody_waits(&app).await;
+    sqlx::query("select from step where run = $1 for update nowait")
+        .bind(run.0)
+        .execute(&mut *act)
+        .await
+        .expect("steps that whoever counts does not hold while waiting for the run");
+    act.commit().await.expect("an act");
+    counting.await.expect("a task").expect("a count");
+}
+
+/// Does all that is due until a count is, which is left.
+async fn until_count(app: &TestApp) -> Hint {
+    loop {
+        let due = app.due().await;
+        if let Some(count) = due.iter().find(|hint| hint.kind == Kind::Record) {
+            return *count;
+        }
+        for hint in due {
+            run::perform(&app.engine, hint).await.expect("a step");
+        }
+    }
+}
+
+/// Looks until a connection to this test's database waits for a lock.
+async fn until_somebody_waits(app: &TestApp) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let waits =
+        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&app.db).await.expect("a look") {
+        assert!(Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[sqlx::test]

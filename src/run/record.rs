@@ -94,10 +94,12 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     let counts = counts(&mut db, claim.run).await?;
     let rest = PAUSE.max(began.elapsed() * REST);
     let now = engine.clock.now();
+    // The run before its step, as all who act on a run do: the other way round, each would wait for the other.
+    let before = lock(&mut db, claim.run).await?;
     if !rest_until(&mut db, &claim, now + rest, now).await? {
         return Ok(());
     }
-    write(&mut db, &frozen, &claim, &counts, now).await?;
+    write(&mut db, &frozen, &claim, (&before, &counts), now).await?;
     db.commit().await.context("counting a run")
 }
 
@@ -160,21 +162,31 @@ async fn rest_until(db: &mut PgConnection, claim: &Held, due_at: DateTime<Utc>, 
     Ok(rested.rows_affected() == 1)
 }
 
+/// A run before it is counted.
+struct Before {
+    state: RunState,
+    cancelled_at: Option<DateTime<Utc>>,
+}
+
+async fn lock(db: &mut PgConnection, run: RunId) -> Result<Before> {
+    sqlx::query_as!(
+        Before,
+        r#"select state as "state: RunState", cancelled_at from run where id = $1 for no key update"#,
+        run as RunId,
+    )
+    .fetch_one(db)
+    .await
+    .with_context(|| format!("locking run {run} to count it"))
+}
+
 /// Writes the counts and, when nothing is open, the run's end and what follows it.
 async fn write(
     db: &mut PgConnection,
     frozen: &Frozen,
     claim: &Held,
-    counts: &Counts,
+    (before, counts): (&Before, &Counts),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let before = sqlx::query!(
-        r#"select state as "state: RunState", cancelled_at from run where id = $1 for update"#,
-        claim.run as RunId,
-    )
-    .fetch_one(&mut *db)
-    .await
-    .context("reading a run that is counted")?;
     let state = counts.run_state(before.cancelled_at.is_some());
     let ended = (state != RunState::Running).then_some(now);
     sqlx::query!(

@@ -29,7 +29,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     };
     let ready = match parcel::load(engine, run, transmission).await? {
         Ok(ready) => ready,
-        Err(reason) => return stop(engine, step, transmission, &reason).await,
+        Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
     let Ready { account, parcel, frozen } = ready;
     let Some(attempt) = claim(engine, step, (transmission, account.name())).await? else {
@@ -104,15 +104,19 @@ async fn claim(
 }
 
 /// Ends a transmission that cannot leave, without an attempt.
-async fn stop(engine: &Engine, step: StepId, transmission: TransmissionId, reason: &Reason) -> Result<()> {
+async fn stop(
+    engine: &Engine,
+    (run, step, transmission): (RunId, StepId, TransmissionId),
+    reason: &Reason,
+) -> Result<()> {
     let now = engine.clock.now();
     let event = if reason.scope == Scope::Contact { Event::Suppressed } else { Event::GivenUp };
     let state = TransmissionState::Queued.after(event).context("what is queued can be stopped")?;
     let mut db = engine.db.begin().await.context("beginning to stop a transmission")?;
+    record::fence(&mut db, run).await?;
     let Some(claim) = claim::take(&mut db, engine, step, now).await? else {
         return Ok(());
     };
-    record::fence(&mut db, claim.run).await?;
     claim.end(&mut db, StepState::Skipped, Some(reason), now).await?;
     sqlx::query!(
         "update transmission set state = $2, reason = $3, changed_at = $4 where id = $1 and state = 'queued'",
@@ -124,7 +128,7 @@ async fn stop(engine: &Engine, step: StepId, transmission: TransmissionId, reaso
     .execute(&mut *db)
     .await
     .with_context(|| format!("stopping transmission {transmission}"))?;
-    record::mark(&mut db, claim.run, now).await?;
+    record::mark(&mut db, run, now).await?;
     db.commit().await.context("stopping a transmission")
 }
 

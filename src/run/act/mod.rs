@@ -41,6 +41,8 @@ struct Locked {
     version: String,
 }
 
+/// Locks a run against others who act on it. Steps may be added meanwhile, which only refer to it: whoever adds them
+/// may hold others of its steps, and would wait for whoever acts, who may be waiting for those.
 async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, ActError> {
     let row = sqlx::query!(
         r#"
@@ -48,7 +50,7 @@ async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, ActError> {
           from run
           join workflow_version on workflow_version.digest = run.workflow_version
          where run.id = $1
-           for update of run
+           for no key update of run
         "#,
         run as RunId,
     )
