@@ -2,7 +2,7 @@
 //!
 //! Opening connects, so that a wrong address shows at once and with the server's name, never its password. What can go
 //! wrong for reasons a person can mend is a [`DatabaseError`]. Called once at start by every command; the schema is
-//! brought up to date by [`migrate`], under a lock so that nodes which start together do not collide.
+//! brought up to date by [`migrate()`], under a lock so that nodes which start together do not collide.
 
 mod binaries;
 mod guise;
