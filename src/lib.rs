@@ -87,7 +87,7 @@
 //!
 //! | room | modules |
 //! |---|---|
-//! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`bench`] |
+//! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`mod@bench`] |
 //! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
 //! | adapters | [`document`], [`source`], [`channel`] |
 //! | vocabulary | [`workflow`], [`contact`] |

@@ -1,6 +1,6 @@
 //! What an administrator sets up: batches and documents, kept as revisions.
 //!
-//! What is written is read leniently ([`read`]), checked as a whole ([`validate`]), and saved in one transaction with
+//! What is written is read leniently ([`read()`]), checked as a whole ([`validate`]), and saved in one transaction with
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
 pub mod batch;
