@@ -104,12 +104,7 @@ impl App {
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
         let doors = http::App::new(self.engine.clone(), accounts(&self.engine), body_limit).until(stop.clone());
         let router = http::router(doors)?;
-        tasks.spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the doors closed");
-            }
-        });
+        tasks.spawn(http::serve(listener, router, http::Patience::default(), stop));
         Ok(format!("http://{address}"))
     }
 }

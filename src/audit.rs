@@ -30,6 +30,7 @@ pub struct Deed<'a> {
 
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditLine)]
 pub struct Line {
     pub id: i64,
     pub at: DateTime<Utc>,

@@ -22,6 +22,7 @@ pub struct User {
     pub role: Role,
     /// What expressions see as `user.*`: company, builder, ...
     pub attributes: Map<String, Value>,
+    #[schema(value_type = BTreeMap<String, String>)]
     pub contacts: Contacts,
     /// Whether they are told when a run fails.
     pub monitor: bool,
@@ -62,6 +63,9 @@ pub enum UserError {
     Fault(#[from] anyhow::Error),
 }
 
+/// How many bytes attributes may have. Every run keeps a copy of those it began with.
+const MOST_ATTRIBUTES: usize = 32 * 1024;
+
 /// Checks what was written.
 ///
 /// # Errors
@@ -81,6 +85,11 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
             faults.add(format!("contacts/{channel}"), fault);
         }
     }
+    let attributes = input.attributes.unwrap_or_default();
+    let size = Value::from(attributes.clone()).to_string().len();
+    if size > MOST_ATTRIBUTES {
+        faults.add("attributes", format!("are {size} bytes of JSON; write at most {MOST_ATTRIBUTES}"));
+    }
     let monitor = input.monitor.unwrap_or_default();
     if monitor && !input.contacts.contains_key("email") {
         faults.add("contacts/email", "is missing; a monitor is told by mail, so write an address");
@@ -89,7 +98,7 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
         name,
         title,
         role: input.role.unwrap_or(Role::User),
-        attributes: input.attributes.unwrap_or_default(),
+        attributes,
         contacts: input.contacts,
         monitor,
         enabled: input.enabled.unwrap_or(true),

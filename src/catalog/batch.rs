@@ -14,6 +14,7 @@ use crate::{
 
 /// A batch in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = BatchSummary)]
 pub struct Summary {
     pub name: String,
     pub title: String,

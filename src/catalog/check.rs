@@ -25,12 +25,27 @@ pub fn slug(name: &str) -> Option<String> {
     })
 }
 
-/// Whether `text` is one line that says something.
+/// Longer lines are not read by anybody: titles, names, subjects, reasons.
+const LONGEST_LINE: usize = 1000;
+
+/// Whether `text` is one line of a length that people read, and says something.
 pub fn line(text: &str) -> Option<String> {
-    if text.chars().any(char::is_control) {
+    let long = || Some(text.chars().count()).filter(|length| *length > LONGEST_LINE);
+    one_line(text)
+        .or_else(|| long().map(|length| format!("has {length} characters; write a line of at most {LONGEST_LINE}")))
+}
+
+/// Whether `text` is one line, of any length, that says something.
+pub(super) fn one_line(text: &str) -> Option<String> {
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Some("contains a line break or another control character; write it as one line".to_owned());
     }
-    text.trim().is_empty().then(|| "is empty; write a line of text".to_owned())
+    // They make a text look like another one; letters that are written from right to left need none of them.
+    if text.contains(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Some("contains a mark that turns the direction of text; remove it".to_owned());
+    }
+    let unseen = |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    text.chars().all(unseen).then(|| "is empty; write a line of text".to_owned())
 }
 
 /// What to write instead of a channel that is none.
@@ -86,8 +101,9 @@ pub fn media_type(text: &str) -> Option<String> {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     let essence = text.split(';').next().unwrap_or_default().trim();
-    let fits =
-        line(text).is_none() && essence.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
+    // It goes into headers, of mails among them.
+    let is_plain = text.is_ascii() && line(text).is_none();
+    let fits = is_plain && essence.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));
     (!fits).then(|| format!("`{text}` is no media type; write one such as `application/pdf`"))
 }
 

@@ -14,6 +14,18 @@ pub struct Fault {
     pub text: String,
 }
 
+/// How many bytes of a text are told, about. What people wrote is repeated to them, and nobody reads a megabyte of it.
+const LONGEST: usize = 1000;
+
+/// `text` without its middle, when it is long.
+pub fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let (head, tail) = (text.floor_char_boundary(LONGEST / 2), text.ceil_char_boundary(text.len() - LONGEST / 2));
+    format!("{} [...] {}", &text[..head], &text[tail..])
+}
+
 /// A list of faults that grows while something is checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
@@ -24,7 +36,7 @@ const TOLD: usize = 100;
 impl Faults {
     /// Adds a fault, unless one is already told for the same place.
     pub fn add(&mut self, at: impl Into<String>, text: impl Into<String>) {
-        let fault = Fault { at: at.into(), text: text.into() };
+        let fault = Fault { at: shortened(at.into()), text: shortened(text.into()) };
         if !self.is_full() && !self.0.iter().any(|told| told.at == fault.at) {
             self.0.push(fault);
         }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, Faults, shortened};
 pub use known::{Known, known};
 pub use read::read;
 pub use save::save;

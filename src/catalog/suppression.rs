@@ -105,9 +105,9 @@ pub async fn remove(db: &PgPool, author: &Author, (channel, contact): (&str, &st
     Ok(true)
 }
 
-/// A page of suppressions in the order of `channel/contact`, after that key.
-pub async fn list(db: &PgPool, after: Option<&str>, limit: i64) -> Result<Vec<Suppression>> {
-    let (channel, contact) = after.and_then(|after| after.split_once('/')).unzip();
+/// A page of suppressions in the order of channel and contact, after these.
+pub async fn list(db: &PgPool, after: Option<(&str, &str)>, limit: i64) -> Result<Vec<Suppression>> {
+    let (channel, contact) = after.unzip();
     sqlx::query_as!(
         Suppression,
         r#"

@@ -88,7 +88,7 @@ fn remote(input: input::Document, faults: &mut Faults) -> Source {
     if !scheme {
         faults.add("url", "write an address that begins with `https://` or `http://`");
     }
-    faults.told("url", check::line(&url).or_else(|| check::template(&url)));
+    faults.told("url", check::one_line(&url).or_else(|| check::template(&url)));
     for (at, values) in [("headers", &input.headers), ("query", &input.query)] {
         for (name, value) in values {
             faults.told(&format!("{at}/{name}"), check::template(value));

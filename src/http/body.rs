@@ -9,7 +9,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Problem;
+use super::{Problem, json};
 use crate::catalog::{Faults, read};
 
 /// A JSON body, with what is wrong with its types.
@@ -57,8 +57,9 @@ fn parse(bytes: &[u8], is_json: bool) -> Result<Value, Problem> {
         let detail = "send JSON with the header `Content-Type: application/json`";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    serde_json::from_slice(bytes)
-        .map_err(|fault| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON: {fault}")))
+    json::read(bytes).map_err(|fault| {
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body cannot be read as JSON in UTF-8: {fault}"))
+    })
 }
 
 /// Whether the body is said to be of `media_type`.
@@ -93,7 +94,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let Name(name) = Name::from_request_parts(parts, state).await?;
-        let id = name.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, format!("`{name}` is no number")));
+        let id =
+            name.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, format!("nothing has the number `{name}`")));
         id.map(Self).map_err(IntoResponse::into_response)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use axum::{
+    body::Bytes,
     http::{HeaderName, header},
     response::{Html, IntoResponse},
 };
@@ -34,6 +35,6 @@ const POLICY: (HeaderName, &str) =
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 /// `GET /api/docs`
-pub fn answer(page: String) -> impl IntoResponse {
+pub fn answer(page: Bytes) -> impl IntoResponse {
     ([POLICY], Html(page))
 }

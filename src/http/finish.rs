@@ -1,5 +1,7 @@
 //! What every answer gets: an id, a problem's body, headers that keep browsers careful, a line in the log.
 
+use std::time::Instant;
+
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -26,10 +28,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun = Instant::now();
     let response = next.run(request).await;
     let mut response = write(response, &app, &id).await;
     let status = response.status();
-    app.metrics.answered(status);
+    app.metrics.answered(status, begun.elapsed());
     tracing::debug!(request.id = %id, %method, path, status = status.as_u16(), "answered a request");
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

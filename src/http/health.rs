@@ -8,7 +8,7 @@ use sqlx::Connection;
 use super::{App, Problem};
 
 /// How long the database may take. Longer than the pause between two questions of whoever asks makes them pile up.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /healthz`
 pub async fn healthz() -> &'static str {

@@ -1,8 +1,10 @@
-//! Counters of this node, in the text format of Prometheus.
+//! Numbers for whoever watches over an installation, in the text format of Prometheus: what this node answered, and
+//! what all nodes have to do.
 
 use std::{
-    fmt::Write as _,
+    fmt::{Display, Write as _},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use axum::{
@@ -10,55 +12,97 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
+use tokio::time::timeout;
 
-use super::{App, Problem};
+use super::{App, health::PATIENCE};
 use crate::run::tally::{self, Tally};
 
-/// Answers by the first digit of their status, 1 to 5.
+/// Counters of this node since it started.
 #[derive(Debug, Default)]
 pub struct Metrics {
+    /// By the first digit of their status, 1 to 5.
     answers: [AtomicU64; 5],
+    /// By how long they took: each one is counted in the first that it is no longer than.
+    durations: [AtomicU64; BUCKETS.len() + 1],
+    microseconds: AtomicU64,
 }
+
+/// In seconds. Most answers take milliseconds; archives and uploads may take seconds until they begin.
+const BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 impl Metrics {
-    /// Counts one answer.
-    pub fn answered(&self, status: StatusCode) {
+    /// Counts one answer that began after `duration`.
+    pub fn answered(&self, status: StatusCode, duration: Duration) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(counter) = self.answers.get(class) {
+        let bucket = BUCKETS.iter().position(|most| duration.as_secs_f64() <= *most).unwrap_or(BUCKETS.len());
+        let counters = [self.answers.get(class), self.durations.get(bucket)];
+        for counter in counters.into_iter().flatten() {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.microseconds.fetch_add(microseconds, Ordering::Relaxed);
     }
 
-    fn write(&self, text: &mut String) {
-        text.push_str("# HELP postbook_http_answers_total Answers of this node by class of status.\n");
-        text.push_str("# TYPE postbook_http_answers_total counter\n");
+    fn write(&self, page: &mut Page) {
+        page.about("http_answers_total", "counter", "Answers of this node by class of status.");
         for (index, counter) in self.answers.iter().enumerate() {
-            let count = counter.load(Ordering::Relaxed);
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "postbook_http_answers_total{{class=\"{}xx\"}} {count}", index + 1);
+            let class = format!("{}xx", index + 1);
+            page.line("http_answers_total", Some(("class", &class)), counter.load(Ordering::Relaxed));
         }
+        page.about("http_answer_duration_seconds", "histogram", "How long this node took until an answer began.");
+        let mut count = 0;
+        for (index, counter) in self.durations.iter().enumerate() {
+            count += counter.load(Ordering::Relaxed);
+            let most = BUCKETS.get(index).map_or("+Inf".to_owned(), f64::to_string);
+            page.line("http_answer_duration_seconds_bucket", Some(("le", &most)), count);
+        }
+        let seconds = Duration::from_micros(self.microseconds.load(Ordering::Relaxed)).as_secs_f64();
+        page.line("http_answer_duration_seconds_sum", None, seconds);
+        page.line("http_answer_duration_seconds_count", None, count);
     }
 }
 
-/// `GET /metrics`
-pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    let mut text = String::new();
-    app.metrics.write(&mut text);
-    tallied(&tally::tally(&app.shelf.db, app.clock.now()).await?, &mut text);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+/// `GET /metrics`. Without the database there are still this node's own numbers, and the one that says so.
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let mut page = Page(String::new());
+    page.about("build_info", "gauge", "The version of this node.");
+    page.line("build_info", Some(("version", env!("CARGO_PKG_VERSION"))), 1);
+    app.metrics.write(&mut page);
+    let tally = timeout(PATIENCE, tally::tally(&app.shelf.db, app.clock.now())).await;
+    let tally = tally.ok().and_then(Result::ok);
+    page.gauge("database_up", "Whether the database answers.", u8::from(tally.is_some()));
+    if let Some(tally) = tally {
+        tallied(&tally, &mut page);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.0)
 }
 
-fn tallied(tally: &Tally, text: &mut String) {
-    text.push_str("# HELP postbook_runs_open Runs that have not ended, by state.\n# TYPE postbook_runs_open gauge\n");
+fn tallied(tally: &Tally, page: &mut Page) {
+    page.about("runs_open", "gauge", "Runs that have not ended, by state.");
     for (state, count) in &tally.open_runs {
-        let _ = writeln!(text, "postbook_runs_open{{state=\"{state}\"}} {count}");
+        page.line("runs_open", Some(("state", state)), count);
     }
-    let gauges = [
-        ("steps_due", "Steps that wait for a worker.", tally.due_steps),
-        ("steps_late_seconds", "How long the oldest of them has been waiting.", tally.late_seconds),
-        ("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain),
-    ];
-    for (name, help, value) in gauges {
-        let _ = writeln!(text, "# HELP postbook_{name} {help}\n# TYPE postbook_{name} gauge\npostbook_{name} {value}");
+    page.gauge("steps_due", "Steps that wait for a worker.", tally.due_steps);
+    page.gauge("steps_late_seconds", "How long the oldest of them has been waiting.", tally.late_seconds);
+    page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
+}
+
+/// A page of numbers while it is written. Writing to a string cannot fail.
+struct Page(String);
+
+impl Page {
+    fn about(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP postbook_{name} {help}\n# TYPE postbook_{name} {kind}");
+    }
+
+    /// Labels are words of our own, so there is nothing in them to escape.
+    fn line(&mut self, name: &str, label: Option<(&str, &str)>, value: impl Display) {
+        let label = label.map_or_else(String::new, |(label, word)| format!("{{{label}=\"{word}\"}}"));
+        let _ = writeln!(self.0, "postbook_{name}{label} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.about(name, "gauge", help);
+        self.line(name, None, value);
     }
 }

@@ -10,16 +10,19 @@ mod docs;
 mod finish;
 mod health;
 mod idempotency;
+mod json;
 mod metrics;
 mod openapi;
 mod paging;
+mod params;
 mod problem;
 mod refusal;
+mod serve;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context, Result};
-use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse, routing::get};
+use axum::{Router, body::Bytes, extract::DefaultBodyLimit, middleware, routing::get};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,6 +31,7 @@ pub use auth::{Admin, Anyone, Operator};
 pub use metrics::Metrics;
 pub use paging::{Page, Paging, PagingParams};
 pub use problem::Problem;
+pub use serve::{Patience, serve};
 
 use crate::{catalog::Shelf, clock::Clock, run::Engine};
 
@@ -75,9 +79,11 @@ pub fn router(app: App) -> Result<Router> {
     let (api, description) =
         OpenApiRouter::with_openapi(openapi::Api::openapi()).nest("/api/v1", api::router()).split_for_parts();
     let description = serde_json::to_value(openapi::complete(description)).context("describing the API")?;
-    let page = docs::page(&description)?;
+    let page = Bytes::from(docs::page(&description)?);
+    // Written once: a handler is cloned for each request, and these are large.
+    let description = Bytes::from(serde_json::to_vec(&description).context("describing the API")?);
     Ok(api
-        .route("/api/v1/openapi.json", get(async move || axum::Json(description).into_response()))
+        .route("/api/v1/openapi.json", get(async move || openapi::answer(description)))
         .route("/api/docs", get(async move || docs::answer(page)))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

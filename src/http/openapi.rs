@@ -1,15 +1,17 @@
 //! The description of the API: what the handlers say, and what holds for all of them.
 
+use axum::{body::Bytes, http::header, response::IntoResponse};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Content, OpenApi as Description, Ref, RefOr, Response, ResponseBuilder,
+        Content, OpenApi as Description, Ref, RefOr, Response, ResponseBuilder, Schema,
         path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 
 use super::Problem;
+use crate::run::book::Line;
 
 /// The parts of the description that belong to no single path.
 #[derive(OpenApi)]
@@ -19,7 +21,7 @@ use super::Problem;
         description = "Sends documents on a schedule and keeps the book of what was sent, when, to whom, and with what \
                        proof. Lists are paged with `after` and `limit`; whatever is refused is answered with a problem.",
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, Line)),
     security(("token" = [])),
     modifiers(&Tokens)
 )]
@@ -36,6 +38,11 @@ impl Modify for Tokens {
     }
 }
 
+/// `GET /api/v1/openapi.json`
+pub fn answer(description: Bytes) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], description)
+}
+
 /// Adds the problems that follow from what an operation takes.
 pub fn complete(mut api: Description) -> Description {
     for (path, item) in &mut api.paths.paths {
@@ -47,7 +54,21 @@ pub fn complete(mut api: Description) -> Description {
             describe(operation);
         }
     }
+    let schemas = api.components.iter_mut().flat_map(|components| components.schemas.values_mut());
+    schemas.for_each(no_default_where_required);
     api
+}
+
+/// What has to be written has no default, and the one of our lists, an empty one, is refused.
+fn no_default_where_required(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for name in &object.required {
+        match object.properties.get_mut(name) {
+            Some(RefOr::T(Schema::Array(array))) => array.default = None,
+            Some(RefOr::T(Schema::Object(field))) => field.default = None,
+            _ => {}
+        }
+    }
 }
 
 /// OpenAPI asks for a description of every answer; those without one have the operation's own.

@@ -1,13 +1,10 @@
 //! Lists, a page at a time: `?after=` the last key seen, `&limit=` how many.
 
-use axum::{
-    extract::{FromRequestParts, Query},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Problem;
+use super::{Problem, params::params};
 
 /// Items on a page when the caller does not say.
 const USUAL: i64 = 100;
@@ -56,6 +53,15 @@ impl Paging {
         self.after.as_deref().map(str::parse).transpose().map_err(|_| unknown_place())
     }
 
+    /// The key as what stands before and after its first `/`.
+    ///
+    /// # Errors
+    /// When there is none in it.
+    pub fn after_pair(&self) -> Result<Option<(&str, &str)>, Problem> {
+        let Some(after) = &self.after else { return Ok(None) };
+        after.split_once('/').map(Some).ok_or_else(unknown_place)
+    }
+
     /// The key in three parts, for lists that are in the order of as many columns.
     ///
     /// # Errors
@@ -80,8 +86,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Query(written): Query<PagingParams> =
-            Query::try_from_uri(&parts.uri).map_err(|fault| Problem::at("query", fault.body_text()))?;
+        let written: PagingParams = params(parts)?;
         let limit = written.limit.as_deref().map_or(Ok(USUAL), str::parse).ok();
         let limit = limit.filter(|limit| (1..=MOST).contains(limit));
         let limit = limit.ok_or_else(|| Problem::at("limit", format!("write a number from 1 to {MOST}")))?;

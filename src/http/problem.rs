@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::catalog::{Fault, Faults};
+use crate::catalog::{Fault, Faults, shortened};
 
 /// Why a request was not done.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -43,7 +43,7 @@ impl Problem {
             kind: format!("/problems/{kind}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: shortened(detail.into()),
             errors: Vec::new(),
             cause: None,
         }

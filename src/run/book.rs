@@ -372,6 +372,7 @@ pub async fn steps(db: &PgPool, run: RunId, piece: Piece) -> Result<Vec<Step>> {
 
 /// A line of a run's log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = LogLine)]
 pub struct Line {
     /// Without gaps, from 1.
     pub number: i32,

@@ -31,7 +31,7 @@ pub struct Claim {
     pub tries: i32,
 }
 
-/// Claims `step`, unless it is not ready, not due, or its run is paused.
+/// Claims `step`, unless it is not ready, not due, or its run is paused; a paused run is still counted.
 pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>> {
     let mut db = engine.db.acquire().await.context("connecting to claim a step")?;
     let claim = take(&mut db, engine, step, engine.clock.now()).await?;
@@ -55,7 +55,7 @@ pub(super) async fn take(
            and step.state = 'ready'
            and step.due_at <= $2
            and run.id = step.run
-           and run.paused_at is null
+           and (run.paused_at is null or step.kind = 'record')
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries
         "#,

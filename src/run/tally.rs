@@ -8,7 +8,7 @@ use sqlx::PgPool;
 /// What is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// Runs that have not ended, by state.
+    /// Runs that have not ended, by state; those with none, too.
     pub open_runs: Vec<(String, i64)>,
     /// Steps that could be worked on now.
     pub due_steps: i64,
@@ -24,7 +24,13 @@ pub struct Tally {
 /// When the database cannot be read.
 pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
     let runs = sqlx::query!(
-        r#"select state, count(*) as "count!" from run where ended_at is null group by state order by state"#,
+        r#"
+        select known.state as "state!", count(run.id) as "count!"
+          from unnest(array['held', 'expanding', 'running']) as known (state)
+          left join run on run.state = known.state and run.ended_at is null
+         group by known.state
+         order by known.state
+        "#,
     )
     .fetch_all(db)
     .await

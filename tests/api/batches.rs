@@ -135,10 +135,10 @@ async fn all_faults_are_told_at_once(db: PgPool) {
 async fn bodies_that_cannot_be_read_are_refused_with_a_problem(db: PgPool) {
     let door = Door::open(db).await;
     let cases = [
-        ("application/json", "{ \"name\": ".to_owned(), StatusCode::BAD_REQUEST, "no JSON"),
+        ("application/json", "{ \"name\": ".to_owned(), StatusCode::BAD_REQUEST, "as JSON"),
         ("text/plain", "{}".to_owned(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/json"),
         ("application/json", "[1]".to_owned(), StatusCode::UNPROCESSABLE_ENTITY, "object"),
-        ("application/json", "\"\\ud800\"".to_owned(), StatusCode::BAD_REQUEST, "no JSON"),
+        ("application/json", "\"\\ud800\"".to_owned(), StatusCode::BAD_REQUEST, "as JSON"),
         ("application/json", " ".repeat(LIMIT + 1), StatusCode::PAYLOAD_TOO_LARGE, &LIMIT.to_string()),
     ];
     for (media_type, body, status, text) in cases {

@@ -92,5 +92,23 @@ async fn a_node_tells_that_it_lives_and_what_it_did(db: PgPool) {
         assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     }
     let metrics = door.send("", Method::GET, "/metrics", None).await.text();
-    assert!(metrics.contains("postbook_http_answers_total{class=\"2xx\"} "), "{metrics}");
+    for line in [
+        "postbook_http_answers_total{class=\"2xx\"} 3\n",
+        "postbook_http_answer_duration_seconds_count 3\n",
+        "postbook_http_answer_duration_seconds_bucket{le=\"+Inf\"} 3\n",
+        "postbook_runs_open{state=\"held\"} 0\n",
+        "postbook_database_up 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[sqlx::test]
+async fn without_the_database_there_are_still_the_nodes_own_numbers(db: PgPool) {
+    let door = Door::open(db).await;
+    door.db.close().await;
+    let metrics = door.send("", Method::GET, "/metrics", None).await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    let metrics = metrics.text();
+    assert!(metrics.contains("postbook_database_up 0\n") && !metrics.contains("postbook_steps_due"), "{metrics}");
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Query, State},
+    extract::{FromRequestParts, State},
     http::request::Parts,
 };
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{Anyone, App, Page, Paging, PagingParams, Problem};
+use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, params::params};
 use crate::{
     account::Caller,
     catalog::Faults,
@@ -35,8 +35,7 @@ impl FromRequestParts<App> for Filter {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        let query = Query::try_from_uri(&parts.uri).map_err(|fault| Problem::at("query", fault.body_text()))?;
-        Ok(query.0)
+        params(parts)
     }
 }
 

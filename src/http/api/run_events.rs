@@ -29,12 +29,25 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// How long until the log is looked at again. Longer is told later; shorter costs a query more per listener.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// One event, as it is described.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the events, which are written line by line")]
+struct RunEvent {
+    /// The number of the line, for `Last-Event-ID`.
+    id: String,
+    /// The stable word of the line.
+    event: String,
+    /// The line, a `LogLine`, as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// Tells what happens in a run as server-sent events, from its beginning or after the header `Last-Event-ID`, until
 /// the run has ended. Who asks again after the end is told that nothing more comes.
 #[utoipa::path(get, path = "/runs/{run}/events", tag = "runs", operation_id = "watch_run",
     params(("run" = i64, Path), ("Last-Event-ID" = Option<i32>, Header, description = "the last event seen")),
     responses(
-        (status = 200, description = "lines of the run's log", body = Line, content_type = "text/event-stream"),
+        (status = 200, description = "lines of the run's log", body = RunEvent, content_type = "text/event-stream"),
         (status = 204, description = "the run has ended and everything was told"),
     ))]
 async fn events(

@@ -2,14 +2,14 @@
 
 use axum::{
     Json,
-    extract::{FromRequestParts, Query, State},
+    extract::{FromRequestParts, State},
     http::request::Parts,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, body::Id};
+use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, body::Id, params::params};
 use crate::{
     account::Caller,
     catalog::Faults,
@@ -50,8 +50,7 @@ impl FromRequestParts<App> for Filter {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        let query = Query::try_from_uri(&parts.uri).map_err(|fault| Problem::at("query", fault.body_text()))?;
-        Ok(query.0)
+        params(parts)
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/suppressions", tag = "suppressions", operation_id = "list_suppressions",
     params(PagingParams), responses((status = 200, body = Page<Suppression>)))]
 async fn list(State(app): State<App>, _: Operator, paging: Paging) -> Result<Json<Page<Suppression>>, Problem> {
-    let found = suppression::list(&app.shelf.db, paging.after.as_deref(), paging.fetch()).await?;
+    let found = suppression::list(&app.shelf.db, paging.after_pair()?, paging.fetch()).await?;
     Ok(Json(paging.page(found, |one| format!("{}/{}", one.channel, one.contact))))
 }
 

@@ -131,14 +131,22 @@ async fn stop(
     .execute(&mut *db)
     .await
     .context("cancelling the steps of a run")?;
-    sqlx::query!(
+    let cancelled = sqlx::query!(
         "update transmission set state = 'cancelled', next_at = null, changed_at = $2 where run = $1 and state = 'queued'",
         run as RunId,
         now,
     )
-    .execute(db)
+    .execute(&mut *db)
     .await
     .context("cancelling the transmissions of a run")?;
+    if at_once {
+        // No step records such a run.
+        let count = i32::try_from(cancelled.rows_affected()).unwrap_or(i32::MAX);
+        sqlx::query!("update run set cancelled = $2 where id = $1", run as RunId, count)
+            .execute(db)
+            .await
+            .context("counting a cancelled run")?;
+    }
     Ok(())
 }
 

@@ -74,8 +74,13 @@ impl Allowed {
 
 /// Whether `address` may be asked.
 pub(super) fn is_permitted(address: SocketAddr, allow: &[Allowed]) -> bool {
-    let address = SocketAddr::new(plain(address.ip()), address.port());
+    let address = unwrapped(address);
     !is_inside(address.ip()) || allow.iter().any(|allowed| allowed.covers(address))
+}
+
+/// `address` as it has to be allowed.
+pub(super) fn unwrapped(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(plain(address.ip()), address.port())
 }
 
 /// The IPv4 address that an IPv6 one only wraps (mapped, or by NAT64 and 6to4).
@@ -141,6 +146,14 @@ mod tests {
         }
         for address in ["93.184.216.34:80", "[2606:2800:220:1::1]:443", "172.32.0.1:80", "[::ffff:93.184.216.34]:80"] {
             assert!(permitted(address, &[]), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_as_it_can_be_allowed() {
+        for address in ["[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:80"] {
+            let told = unwrapped(address.parse().expect("an address")).to_string();
+            assert!(permitted(address, &[&told]), "{address}: {told}");
         }
     }
 

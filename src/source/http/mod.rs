@@ -126,7 +126,7 @@ impl Client {
             found.map_err(|error| failed("http-connect", format!("{host} has no address: {error}")))?.collect();
         let permitted: Vec<SocketAddr> =
             found.iter().copied().filter(|found| address::is_permitted(*found, &self.allow)).collect();
-        match (permitted.is_empty(), found.first()) {
+        match (permitted.is_empty(), found.first().copied().map(address::unwrapped)) {
             (false, _) => Ok((host.to_owned(), permitted)),
             (true, None) => Err(failed("http-connect", format!("{host} has no address"))),
             (true, Some(inside)) => Err(refused(
