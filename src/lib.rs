@@ -65,8 +65,7 @@
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
 //!   repeated or held as its account says, never taken for a failure.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
-//!   outcome of a send during which the database went away is kept in memory no longer than one write: if that fails,
-//!   the attempt becomes uncertain.
+//!   outcome of a send during which the database went away is kept and written when it is back, for up to ten minutes.
 //! - **D7 No network inside a transaction**, and no client that tries again by itself.
 //! - **D8 Inputs are frozen.** A run keeps its batch, workflow, user, parameters, recipients and bytes. To send the same
 //!   bytes again and to render again are two different acts.

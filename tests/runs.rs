@@ -583,3 +583,28 @@ async fn a_batch_whose_workflow_lacks_a_template_is_refused_by_name(db: PgPool) 
     let text = refused.to_string();
     assert!(text.contains("documents/1/document") && text.contains("templates/letter.typ"), "{text}");
 }
+
+#[sqlx::test]
+async fn an_outcome_is_kept_until_the_database_takes_it(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply(MORNING).await;
+    let run = app.start_run("morning").await;
+    until_transmit(&app).await;
+    let step = app.due().await[0];
+    // Two writes of the outcome are refused before the third is taken; a sequence counts them through the rollbacks.
+    sqlx::raw_sql(
+        "create sequence refused;
+         create function refuse() returns trigger language plpgsql as $$
+         begin if nextval('refused') <= 2 then raise exception 'away'; end if; return new; end $$;
+         create trigger refuse before update of outcome on attempt for each row execute function refuse();",
+    )
+    .execute(&app.db)
+    .await
+    .expect("a trap");
+
+    run::perform(&app.engine, step).await.expect("the step");
+
+    let first = app.transmissions(run).await[0].clone();
+    assert_eq!((first.state, first.attempts, first.possibly_twice), (TransmissionState::Delivered, 1, false));
+    assert_eq!(app.mails().len(), 1);
+}

@@ -71,7 +71,7 @@ impl Policy {
             Send::FirstValid => format!("Each recipient is sent to once: over the first of {order} that is valid."),
             Send::Fallback => {
                 format!(
-                    "Each recipient is sent to over the first of {order} that is valid, and over the next if that fails."
+                    "Each recipient is sent to over the first of {order} that is valid; turning to the next one is not there yet."
                 )
             }
         }
@@ -157,7 +157,7 @@ mod tests {
         );
         assert_eq!(
             policy(Send::Fallback, &[]).sentence(),
-            "Each recipient is sent to over the first of their contacts that is valid, and over the next if that fails."
+            "Each recipient is sent to over the first of their contacts that is valid; turning to the next one is not there yet."
         );
     }
 

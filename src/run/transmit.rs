@@ -4,6 +4,8 @@
 //! minutes. A crash between them leaves the attempt without an outcome, and `rescue` declares it uncertain. Everything
 //! that can fail without the far side noticing is done before the claim.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -37,7 +39,31 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     };
     let node = frozen.workflow.node(&attempt.claim.name).context("the step is not in its workflow")?;
     let report = account.transmit(&parcel).await;
-    commit(engine, &attempt, report, (&node.retry, account.settle())).await
+    keep(engine, &attempt, &report, (&node.retry, account.settle())).await
+}
+
+/// How long an outcome is kept while the database cannot take it. A longer outage leaves the attempt uncertain; longer
+/// patience holds up a node that is asked to stop.
+const KEEP: Duration = Duration::from_secs(10 * 60);
+
+/// The pause before an outcome is written again, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Records an outcome, again and again while the database is away: what the far side said cannot be asked twice.
+async fn keep(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
+    let began = Instant::now();
+    let mut pause = PAUSE.0;
+    loop {
+        match commit(engine, attempt, report, rules).await {
+            Err(error) if began.elapsed() < KEEP => {
+                let error = format!("{error:#}");
+                tracing::warn!(transmission.id = attempt.transmission.0, error, "an outcome waits to be recorded");
+            }
+            recorded => return recorded,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
 }
 
 /// An attempt that this worker makes.
@@ -133,7 +159,7 @@ async fn stop(
 }
 
 /// Records what came of the attempt, and what follows from it.
-async fn commit(engine: &Engine, attempt: &Attempt, report: Report, rules: (&Retry, Settle)) -> Result<()> {
+async fn commit(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
     let now = engine.clock.now();
     let mut verdict = Verdict::of(&report.outcome, rules, attempt.claim.tries, now);
     let mut db = engine.db.begin().await.context("beginning to record an attempt")?;
@@ -148,7 +174,7 @@ async fn commit(engine: &Engine, attempt: &Attempt, report: Report, rules: (&Ret
     if !ours {
         return Ok(());
     }
-    close(&mut db, attempt, &report, &verdict, now).await?;
+    close(&mut db, attempt, report, &verdict, now).await?;
     settle(&mut db, attempt.transmission, &verdict, now).await?;
     if verdict.next_at.is_none() {
         record::mark(&mut db, attempt.claim.run, now).await?;
