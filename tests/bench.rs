@@ -54,6 +54,7 @@ fn every_item_makes_two_durable_steps_of_its_own_and_shares_the_third() {
 #[test]
 fn pdfs_are_rendered_by_processes_of_their_own() {
     let report = measured(&["render", "--items", "6"]);
+    assert!(report["renderers_peak_memory_mb"].as_f64().is_some_and(|used| used > 1.0), "{report}");
     assert_eq!(report["items"], 6);
     assert!(number(&report, "processes") >= 1.0);
     assert!(number(&report, "bytes") > 6.0 * 1000.0);

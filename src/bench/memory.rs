@@ -38,11 +38,15 @@ impl fmt::Display for Memory {
 
 /// The most that the processes rendering for this one have used, in megabytes, all together.
 pub(super) fn of_renderers() -> Option<f64> {
-    let (me, own) = (std::process::id().to_string(), field("self", "Name")?);
+    let me = std::process::id().to_string();
     let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let children =
-        processes.filter(|id| field(id, "PPid").as_ref() == Some(&me) && field(id, "Name").as_ref() == Some(&own));
+    let children = processes.filter(|id| field(id, "PPid").as_ref() == Some(&me) && renders(id));
     Some(children.filter_map(|id| of(&id, "VmHWM")).sum())
+}
+
+fn renders(process: &str) -> bool {
+    let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|part| part == b"render-child")
 }
 
 fn of(process: &str, name: &str) -> Option<f64> {
