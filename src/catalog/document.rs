@@ -129,19 +129,6 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<(), Dele
     Ok(())
 }
 
-/// The documents of `batch` as they are now, in its order.
-pub async fn of_batch(db: &mut PgConnection, batch: &Batch) -> Result<Vec<(DocumentRevisionId, Document)>> {
-    let mut documents = Vec::with_capacity(batch.documents.len());
-    for entry in &batch.documents {
-        let found = match &entry.source {
-            EntrySource::Document(name) => current(db, name).await?.map(|(document, revision)| (revision, document)),
-            EntrySource::Held(key) => revisions(db, &[*key]).await?.pop(),
-        };
-        documents.push(found.with_context(|| format!("a document of batch {} is gone", batch.name))?);
-    }
-    Ok(documents)
-}
-
 /// The documents that `batch` holds.
 pub(super) async fn held_by(
     db: &mut PgConnection,

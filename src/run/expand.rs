@@ -46,14 +46,7 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
         Err(error) => return Err(error),
     };
     drop(db);
-    let planner = Planner {
-        batch: &frozen.batch,
-        context: frozen.context(),
-        params: &frozen.params,
-        documents: &documents,
-        channels: &engine.channels.channels(),
-        expressions: &engine.toolbox.expressions,
-    };
+    let planner = Planner::new(engine, &frozen, &documents);
     let mut shared = HashMap::new();
     let mut after = -1;
     while let Some(last) = chunk(engine, &claim, &planner, (frozen.revision, after), &mut shared).await? {

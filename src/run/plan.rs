@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use super::TransmissionState;
+use super::{Engine, TransmissionState, frozen::Frozen};
 use crate::{
     catalog::{Batch, EntrySource},
     contact::Contacts,
@@ -87,17 +87,29 @@ pub struct Planner<'a> {
     /// In the order of the batch's documents.
     pub documents: &'a [(DocumentRevisionId, Document)],
     /// The channels that have an account.
-    pub channels: &'a BTreeSet<String>,
+    pub channels: BTreeSet<String>,
     pub expressions: &'a Expressions,
 }
 
 /// Channel and contact of what is suppressed.
 pub type Suppressed = HashSet<(String, String)>;
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// The planner of a run with these frozen inputs and documents.
+    pub(super) fn new(engine: &'a Engine, frozen: &'a Frozen, documents: &'a [(DocumentRevisionId, Document)]) -> Self {
+        Self {
+            batch: &frozen.batch,
+            context: frozen.context(),
+            params: &frozen.params,
+            documents,
+            channels: engine.channels.channels(),
+            expressions: &engine.toolbox.expressions,
+        }
+    }
+
     /// What `recipient` gets.
     pub fn plan(&self, recipient: Recipient, suppressed: &Suppressed) -> Planned {
-        let choice = self.batch.policy.choose(&recipient.contacts, self.channels);
+        let choice = self.batch.policy.choose(&recipient.contacts, &self.channels);
         let mut contacts = Vec::new();
         for pick in choice.send {
             let contact = pick.contact.to_string();

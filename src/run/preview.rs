@@ -109,14 +109,7 @@ pub async fn preview(
             return Ok(preview);
         }
     };
-    let planner = Planner {
-        batch: &frozen.batch,
-        context: frozen.context(),
-        params: &frozen.params,
-        documents: &documents,
-        channels: &engine.channels.channels(),
-        expressions: &engine.toolbox.expressions,
-    };
+    let planner = Planner::new(engine, &frozen, &documents);
     let mut items = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut after = -1;
