@@ -85,8 +85,7 @@ impl App {
         let _closing = doors.clone().drop_guard();
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
-        let load =
-            Load { queues: roles.queues, steps, batch: steps.clamp(1, 100), loops: self.config.engine.fetchers.get() };
+        let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
         ready(address);
         tokio::join!(
             worker::work(self.engine.clone(), load, stop.clone()),

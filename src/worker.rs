@@ -28,10 +28,25 @@ pub struct Load {
     pub queues: Vec<Queue>,
     /// Steps at once on each queue.
     pub steps: usize,
-    /// Jobs fetched at once. Few spread the work over nodes, many cost fewer round trips.
-    pub batch: usize,
     /// Loops that fetch, in each queue.
     pub loops: usize,
+}
+
+/// Jobs fetched at once. Few spread the work over nodes, many cost fewer round trips.
+const FETCH: usize = 32;
+
+/// Jobs that render which one node takes at a time: what waits here for a processor is not done by a node that has
+/// one to spare. Fewer make rounds smaller, and leave processors idle between fetches.
+const RENDERING: usize = 16;
+
+impl Load {
+    /// Jobs at once in each loop.
+    fn jobs(&self, queue: Queue) -> usize {
+        match queue {
+            Queue::Render => self.steps.min(RENDERING),
+            Queue::Run | Queue::Transmit => self.steps,
+        }
+    }
 }
 
 /// How often an idle queue is looked at. Less begins steps sooner and keeps the database busier.
@@ -100,12 +115,12 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
-    let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
+    let config = Config::default().queue(queue.name()).batch_size(load.jobs(queue).min(FETCH)).lock_tasks(false);
     let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
-        .concurrency(load.steps)
+        .concurrency(load.jobs(queue))
         .data(Arc::new(shop.clone()))
         .build(handle);
     let mut events = std::pin::pin!(worker.stream());
