@@ -206,7 +206,7 @@ impl Leases {
     ///
     /// # Errors
     /// When the database cannot be written; the next renewal may come in time.
-    pub async fn renew(&self, engine: &Engine) -> Result<()> {
+    pub(super) async fn renew(&self, engine: &Engine) -> Result<()> {
         let (steps, leases) = self.all();
         if steps.is_empty() {
             return Ok(());
