@@ -122,7 +122,8 @@ pub fn stored(name: &str, bytes: &[u8]) -> Value {
 }
 
 /// `count` mailboxes whose names begin with `word`.
-pub fn mailboxes(word: &str, count: usize) -> impl Iterator<Item = String> {
+pub fn mailboxes(word: &str, count: usize) -> impl Iterator<Item = String> + use<> {
+    let word = word.to_owned();
     (0..count).map(move |number| format!("{word}-{number}@test.local"))
 }
 
