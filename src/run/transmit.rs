@@ -34,11 +34,13 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
     let Ready { account, parcel, frozen } = ready;
+    let begun = Instant::now();
     let Some(attempt) = claim(engine, step, (transmission, account.name())).await? else {
         return Ok(());
     };
     let node = frozen.workflow.node(&attempt.claim.name).context("the step is not in its workflow")?;
-    let report = account.transmit(&parcel).await;
+    let permit = || engine.leases.still_hold(&attempt.claim, begun, engine.settings.lease);
+    let report = account.transmit_if(&parcel, &permit).await;
     keep(engine, &attempt, &report, (&node.retry, account.settle())).await
 }
 
