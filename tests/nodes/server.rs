@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 /// How a server is killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
     /// All its processes end at once.
     Quit,
