@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{Api, batch, mailboxes},
+    api::{Api, batch, mailboxes, with_orders},
     plan::Plan,
 };
 
@@ -37,12 +37,7 @@ impl Load {
         let mona = format!("mona-{}@test.local", self.word);
         let monitor = json!({ "name": "mona", "title": "Mona", "monitor": true, "contacts": { "email": mona } });
         api.post("/users", monitor).await;
-        let parameter = json!({ "since": { "type": "date", "default": "2026-01-01" } });
-        let orders = json!({ "name": "orders", "title": "Open orders", "kind": "template",
-            "template": "templates/open-orders.typ", "params": parameter });
-        api.post("/documents", orders).await;
-        let attributes = json!({ "company": "Harbour Homes" });
-        api.post("/users", json!({ "name": "site-a", "title": "Site A", "attributes": attributes })).await;
+        api.set_up_orders().await;
         for batch in &self.batches {
             api.post("/batches", batch.clone()).await;
         }
@@ -88,8 +83,7 @@ fn papers(word: &str) -> Value {
     let to = mailboxes(&format!("paper-{word}"), 24)
         .chain(mailboxes(&format!("nouser-{word}"), 2))
         .chain(mailboxes(&format!("full-{word}"), 2));
-    let documents = json!([{ "document": "orders" }]);
-    made(batch("papers", "postfix", to), documents)
+    with_orders(batch("papers", "postfix", to), json!({}))
 }
 
 /// A document of their own for each, to a server that is slow and often says no.
@@ -98,8 +92,8 @@ fn letters(word: &str) -> Value {
         .chain(mailboxes(&format!("often-3-{word}"), 6))
         .chain(mailboxes(&format!("letter-{word}"), 6))
         .chain(mailboxes(&format!("code-550-{word}"), 2));
-    let documents = json!([{ "document": "orders", "params": { "since": "{{ recipient.params.since }}" } }]);
-    let mut letters = made(batch("letters", "sink", to), documents);
+    let since = json!({ "since": "{{ recipient.params.since }}" });
+    let mut letters = with_orders(batch("letters", "sink", to), since);
     for (number, recipient) in letters["recipients"].as_array_mut().unwrap().iter_mut().enumerate() {
         recipient["params"] = json!({ "since": format!("2026-01-{:02}", number + 1) });
     }
@@ -109,12 +103,6 @@ fn letters(word: &str) -> Value {
 /// The same bytes for all, nothing to render.
 fn notes(word: &str) -> Value {
     batch("notes", "postfix", mailboxes(&format!("note-{word}"), 20))
-}
-
-fn made(mut batch: Value, documents: Value) -> Value {
-    batch["documents"] = documents;
-    batch["run_as"] = "site-a".into();
-    batch
 }
 
 /// Whether a mail to `contact` is to arrive in the end.

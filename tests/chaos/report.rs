@@ -18,6 +18,8 @@ use crate::{
 pub struct Settled {
     pub delivered: usize,
     pub again: usize,
+    /// Each of them, and how.
+    pub lines: Vec<String>,
 }
 
 /// What came of a storm.
@@ -139,6 +141,9 @@ impl Display for Report {
             self.runs,
             shown(Some(self.quiet))
         )?;
+        for line in &self.settled.lines {
+            writeln!(f, "  uncertain: {line}")?;
+        }
         let complaints = self.complaints();
         match complaints.len() {
             0 => writeln!(

@@ -102,6 +102,7 @@ async fn settle(api: &Api, book: &[Entry], record: &Record) -> Settled {
         let finding = json!({ "outcome": outcome, "why": "by the mail server's record" });
         api.post(&format!("/transmissions/{}/settle", entry.id), finding).await;
         *count += 1;
+        settled.lines.push(format!("transmission {} to {}, settled as {outcome}", entry.id, entry.contact));
     }
     settled
 }
