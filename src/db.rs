@@ -34,6 +34,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// faults; longer keeps callers in the dark.
 const ACQUIRE: Duration = Duration::from_secs(30);
 
+/// How long a transaction may be left alone. None of ours does anything between two statements; one that does belongs to
+/// a process that hangs or to a machine that is gone, and its locks would hold up all others. In milliseconds.
+const IDLE: &str = "20000";
+
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -129,7 +133,7 @@ fn configured(url: &str) -> anyhow::Result<PgConnectOptions> {
 
 /// A pool whose first connection has been tried.
 async fn connect(config: &config::Database, options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    let options = options.application_name("postbook");
+    let options = options.application_name("postbook").options([("idle_in_transaction_session_timeout", IDLE)]);
     let server = describe(&options);
     tokio::time::timeout(CONNECT, options.connect())
         .await

@@ -142,7 +142,8 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(_)) => {}
-                Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
+                // It ends here: it would fetch no more, and never say so. Its steps go on, its jobs are only hints.
+                Some(Err(error)) => return tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
                 None => return,
             },
             () = tokio::time::sleep(look()) => {}

@@ -5,7 +5,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -165,7 +166,14 @@ impl Claim {
 
 /// The claims a node holds at present.
 #[derive(Debug, Clone, Default)]
-pub struct Leases(Arc<Mutex<HashMap<StepId, i64>>>);
+pub struct Leases(Arc<Mutex<Holdings>>);
+
+#[derive(Debug, Default)]
+struct Holdings {
+    claims: HashMap<StepId, i64>,
+    /// When the last renewal that succeeded was begun.
+    renewed: Option<Instant>,
+}
 
 /// A claim that is renewed for as long as this value lives.
 #[derive(Debug)]
@@ -184,47 +192,75 @@ impl std::ops::Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut held = self.leases.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.get(&self.claim.step) == Some(&self.claim.lease) {
-            held.remove(&self.claim.step);
-        }
+        self.leases.forget(self.claim.step, self.claim.lease);
     }
 }
 
 impl Leases {
     pub(super) fn hold(&self, claim: Claim) -> Held {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.step, claim.lease);
+        self.holdings().claims.insert(claim.step, claim.lease);
         Held { claim, leases: self.clone() }
     }
 
-    fn all(&self) -> (Vec<i64>, Vec<i64>) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().map(|(step, lease)| (step.0, *lease)).unzip()
+    /// Whether `claim`, made not before `since`, cannot have run out: nobody else has it then, whatever has happened
+    /// to this process meanwhile.
+    pub(super) fn still_hold(&self, claim: &Claim, since: Instant, lease: Duration) -> bool {
+        let holdings = self.holdings();
+        let last = holdings.renewed.map_or(since, |renewed| renewed.max(since));
+        holdings.claims.get(&claim.step) == Some(&claim.lease) && last.elapsed() < lease
     }
 
-    /// Renews every claim that is still ours.
+    /// Whether this node is working on `step`.
+    pub(super) fn has(&self, step: StepId) -> bool {
+        self.holdings().claims.contains_key(&step)
+    }
+
+    fn all(&self) -> (Vec<i64>, Vec<i64>) {
+        self.holdings().claims.iter().map(|(step, lease)| (step.0, *lease)).unzip()
+    }
+
+    fn forget(&self, step: StepId, lease: i64) {
+        let mut holdings = self.holdings();
+        if holdings.claims.get(&step) == Some(&lease) {
+            holdings.claims.remove(&step);
+        }
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews every claim that is still ours, and forgets the others.
     ///
     /// # Errors
     /// When the database cannot be written; the next renewal may come in time.
     pub(super) async fn renew(&self, engine: &Engine) -> Result<()> {
         let (steps, leases) = self.all();
+        let begun = Instant::now();
         if steps.is_empty() {
             return Ok(());
         }
-        sqlx::query!(
+        let kept: HashSet<_> = sqlx::query_scalar!(
             r#"
             update step
                set lease_until = $3
               from unnest($1::bigint[], $2::bigint[]) as held (id, lease)
              where step.id = held.id and step.lease = held.lease and step.state = 'running'
+            returning step.id
             "#,
             &steps,
             &leases,
             engine.clock.now() + engine.settings.lease,
         )
-        .execute(&engine.aside)
+        .fetch_all(&engine.aside)
         .await
-        .context("renewing leases")?;
+        .context("renewing leases")?
+        .into_iter()
+        .collect();
+        for (step, lease) in steps.into_iter().zip(leases).filter(|(step, _)| !kept.contains(step)) {
+            self.forget(StepId(step), lease);
+        }
+        self.holdings().renewed = Some(begun);
         Ok(())
     }
 }

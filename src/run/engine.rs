@@ -72,8 +72,10 @@ const DOCUMENTS: u64 = 512;
 impl Engine {
     /// Puts the parts together.
     pub fn new(db: PgPool, channels: Channels, toolbox: Toolbox, settings: Settings) -> Self {
+        // Whoever renews leases cannot wait for a connection until they have run out.
+        let aside = PgPoolOptions::new().max_connections(ASIDE).acquire_timeout(settings.lease / 3);
         Self {
-            aside: PgPoolOptions::new().max_connections(ASIDE).connect_lazy_with((*db.connect_options()).clone()),
+            aside: aside.connect_lazy_with((*db.connect_options()).clone()),
             db,
             clock: Clock::default(),
             channels: Arc::new(channels),

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use super::{Engine, expand::expand, notify::notify, record::record, render::render, transmit::transmit};
+use super::{
+    Engine, expand::expand, notify::notify, record::record, release::release, render::render, transmit::transmit,
+};
 use crate::{
     id::StepId,
     queue::{Hint, Stretch},
@@ -38,8 +40,16 @@ pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
 /// Does the step that `hint` points to, if it is there to be done.
 ///
 /// # Errors
-/// Faults of the database; the step is then found again when its lease has run out.
+/// Faults, of the database or of the store; the step is put back then, or found again when its lease has run out.
 pub async fn perform(engine: &Engine, hint: Hint) -> Result<()> {
+    let done = step(engine, hint).await;
+    if let Err(fault) = &done {
+        release(engine, hint.id, fault).await.with_context(|| format!("after {fault:#}"))?;
+    }
+    done
+}
+
+async fn step(engine: &Engine, hint: Hint) -> Result<()> {
     match hint.kind {
         Kind::Expand => expand(engine, hint.id).await,
         Kind::Render => render(engine, hint.id).await,

@@ -35,13 +35,15 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
     let Ready { account, parcel, frozen } = ready;
+    let begun = Instant::now();
     let opening = Opening { step, transmission, account: account.name().to_owned() };
     let Some(Opened { claim, number }) = engine.together.open.ask(engine, opening).await? else {
         return Ok(());
     };
     let claim = engine.leases.hold(claim);
     let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
-    let report = account.transmit(&parcel).await;
+    let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
+    let report = account.transmit_if(&parcel, &permit).await;
     let closing = Closing {
         step,
         lease: claim.lease,
