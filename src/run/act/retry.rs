@@ -83,6 +83,9 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
         r#"
         update transmission
            set state = 'queued', reason = null, changed_at = $2,
+               possibly_twice = possibly_twice
+                   or exists (select from attempt
+                               where attempt.transmission = transmission.id and attempt.outcome = 'uncertain'),
                waiting = (select count(*)::integer
                             from transmission_item
                             join item on item.id = transmission_item.item
@@ -105,7 +108,7 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
     Ok((queued.rows_affected(), hints))
 }
 
-pub(super) async fn reopen(db: &mut PgConnection, run: RunId, state: RunState) -> Result<(), ActError> {
+pub(in crate::run) async fn reopen(db: &mut PgConnection, run: RunId, state: RunState) -> Result<(), ActError> {
     sqlx::query!(
         "update run set state = $2, reason = null, ended_at = null where id = $1",
         run as RunId,
