@@ -11,6 +11,7 @@ mod engine;
 mod expand;
 pub mod files;
 mod frozen;
+mod late;
 pub mod log;
 mod notify;
 mod parcel;

@@ -4,7 +4,7 @@
 //! run           held ─▶ expanding ─▶ running ⇄ succeeded | partial | failed | cancelled
 //! step          waiting ─▶ ready ⇄ running ─▶ done | failed | skipped     (ready again: deferred, interrupted, retried)
 //! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed;  skipped, cancelled
-//!                           └▶ uncertain ─▶ queued | delivered | failed
+//!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
 
@@ -27,7 +27,7 @@ pub enum RunState {
 }
 
 /// Where a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum StepState {
@@ -55,7 +55,7 @@ pub enum TransmissionState {
 }
 
 /// What happens to a transmission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     Claimed,
     Accepted,
@@ -121,12 +121,11 @@ impl TransmissionState {
         use TransmissionState as S;
         match (self, event) {
             (S::Queued, Event::Claimed) => Some(S::Sending),
-            (S::Sending, Event::Accepted) => Some(S::Accepted),
+            (S::Sending | S::Uncertain, Event::Accepted) => Some(S::Accepted),
             (S::Sending | S::Accepted | S::Uncertain, Event::Delivered) => Some(S::Delivered),
-            (S::Sending, Event::Deferred) => Some(S::Queued),
-            (S::Sending, Event::Refused) | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp) => {
-                Some(S::Failed)
-            }
+            (S::Sending | S::Uncertain, Event::Deferred) => Some(S::Queued),
+            (S::Sending | S::Uncertain, Event::Refused)
+            | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp) => Some(S::Failed),
             (S::Sending, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
             (S::Queued, Event::Cancelled) => Some(S::Cancelled),

@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, Event, StepState, TransmissionState,
     claim::{self, Held},
+    late::{self, Late},
     parcel::{self, Ready},
     record,
 };
@@ -172,7 +173,9 @@ async fn commit(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Re
         _ => attempt.claim.end(&mut db, verdict.step, verdict.reason.as_ref(), now).await?,
     };
     if !ours {
-        return Ok(());
+        let (run, transmission, number) = (attempt.claim.run, attempt.transmission, attempt.number);
+        late::settle(engine, &mut db, Late { run, transmission, number, report }, now).await?;
+        return db.commit().await.context("recording a late outcome");
     }
     close(&mut db, attempt, report, &verdict, now).await?;
     settle(&mut db, attempt.transmission, &verdict, now).await?;
@@ -225,10 +228,13 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// The same in a run that was cancelled meanwhile: there is no next attempt.
+    /// The same in a run that was cancelled meanwhile: there is no next attempt, and what is in doubt stays so.
     fn without_another(self) -> Result<Self> {
-        let state = self.state.after(Event::Cancelled).context("what is queued can be cancelled")?;
-        Ok(Self { state, next_at: None, ..self })
+        let state = match self.twice {
+            true => TransmissionState::Uncertain,
+            false => self.state.after(Event::Cancelled).context("what is queued can be cancelled")?,
+        };
+        Ok(Self { state, next_at: None, twice: false, ..self })
     }
 }
 
@@ -296,4 +302,20 @@ async fn settle(
 
 fn json<T: serde::Serialize>(value: Option<&T>) -> Result<Option<Value>> {
     Ok(value.map(serde_json::to_value).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_arrived_is_not_booked_as_cancelled() {
+        let retry = Retry::default();
+        let lost = Outcome::Uncertain(Reason::new(Scope::Attempt, "lost", "no answer"));
+        let verdict = Verdict::of(&lost, (&retry, Settle::Repeat), 0, DateTime::<Utc>::MIN_UTC);
+        assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));
+
+        let verdict = verdict.without_another().unwrap();
+        assert_eq!((verdict.state, verdict.twice, verdict.next_at), (TransmissionState::Uncertain, false, None));
+    }
 }
