@@ -64,7 +64,8 @@
 //!   A fault (the disk is full) changes nothing: the step is put back and done again, or found again when its lease has
 //!   run out.
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
-//!   repeated or held as its account says, never taken for a failure.
+//!   repeated or held as its account says, never taken for a failure. A held one is settled by a person, or by its own
+//!   worker when that comes back late.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
 //!   outcome of a send during which the database went away is kept and written when it is back, for up to ten minutes.
 //! - **D7 No network inside a transaction**, and no client that tries again by itself.

@@ -70,10 +70,14 @@ impl Verdict {
         Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated }
     }
 
-    /// The same in a run that was cancelled meanwhile: there is no next attempt.
+    /// The same in a run that was cancelled meanwhile: there is no next attempt, and what is in doubt stays so.
     pub(super) fn stop(&mut self) -> Result<()> {
-        self.state = self.state.after(Event::Cancelled).context("what is queued can be cancelled")?;
+        self.state = match self.twice {
+            true => TransmissionState::Uncertain,
+            false => self.state.after(Event::Cancelled).context("what is queued can be cancelled")?,
+        };
         self.next_at = None;
+        self.twice = false;
         Ok(())
     }
 
@@ -90,4 +94,31 @@ impl Verdict {
 
 fn used_up(reason: Reason, tries: u32) -> Reason {
     Reason { text: format!("given up after {tries} attempts: {}", reason.text), ..reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reason::Scope;
+
+    #[test]
+    fn what_may_have_arrived_is_not_booked_as_cancelled() {
+        let lost = Outcome::Uncertain(Reason::new(Scope::Attempt, "lost", "no answer"));
+        let closing = Closing {
+            step: StepId(1),
+            lease: 1,
+            run: RunId(1),
+            tries: 0,
+            transmission: TransmissionId(1),
+            number: 1,
+            report: Report { outcome: lost, transcript: String::new() },
+            retry: Retry::default(),
+            settle: Settle::Repeat,
+        };
+        let mut verdict = Verdict::of(&closing, DateTime::<Utc>::MIN_UTC);
+        assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));
+
+        verdict.stop().unwrap();
+        assert_eq!((verdict.state, verdict.twice, verdict.next_at), (TransmissionState::Uncertain, false, None));
+    }
 }

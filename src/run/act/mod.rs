@@ -5,7 +5,7 @@
 
 mod hold;
 mod resend;
-pub(super) mod retry;
+mod retry;
 mod settle;
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use crate::id::{RunId, TransmissionId};
 
 pub use hold::{cancel, pause, release, resume};
 pub use resend::{Again, resend};
+pub(super) use retry::reopen;
 pub use retry::retry;
 pub use settle::{Settlement, cancel_transmission, settle};
 
