@@ -129,6 +129,7 @@ pub struct Account {
     #[serde(default, with = "humantime_serde")]
     pub final_timeout: Option<Duration>,
     pub at_once: Option<NonZeroUsize>,
+    pub per_minute: Option<NonZeroUsize>,
     #[serde(default, with = "humantime_serde")]
     pub greylist: Option<Duration>,
     #[serde(default)]

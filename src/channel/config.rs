@@ -1,6 +1,6 @@
 //! What an administrator writes about an account, and what can be wrong with it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -38,12 +38,27 @@ pub struct AccountConfig {
     /// How many connections may be open at once on each node.
     #[serde(default = "four")]
     pub at_once: usize,
+    /// What may be sent at most, all nodes together.
+    #[serde(default)]
+    pub limits: Limits,
     /// The least time to wait when a server greylists. Less is mostly in vain.
     #[serde(default = "five_minutes", with = "humantime_serde")]
     pub greylist: Duration,
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+}
+
+/// What may be sent by an account at most, all nodes together. Nothing is counted for an account without limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How many at once.
+    #[serde(default)]
+    pub at_once: Option<NonZeroUsize>,
+    /// How many begun in any minute.
+    #[serde(default)]
+    pub per_minute: Option<NonZeroUsize>,
 }
 
 fn repeat() -> Settle {
@@ -78,6 +93,7 @@ impl AccountConfig {
             timeout: minute(),
             final_timeout: ten_minutes(),
             at_once: four(),
+            limits: Limits::default(),
             greylist: five_minutes(),
             refuse: Vec::new(),
         }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use super::{Leases, frozen::Frozen};
+use super::{Leases, allowance::Doubts, frozen::Frozen};
 use crate::{
     channel::account::Channels,
     clock::Clock,
@@ -25,6 +25,8 @@ pub struct Engine {
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
+    /// What this node has seen of its accounts.
+    pub(super) doubts: Doubts,
     pub(super) frozen: Cache<RunId, Arc<Frozen>>,
     pub(super) documents: Cache<DocumentRevisionId, Arc<Document>>,
 }
@@ -62,6 +64,7 @@ impl Engine {
             toolbox: Arc::new(toolbox),
             settings,
             leases: Leases::default(),
+            doubts: Doubts::default(),
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),
         }

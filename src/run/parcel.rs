@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Engine,
+    Engine, allowance,
     frozen::{self, Frozen},
     plan::Recipient,
 };
@@ -39,6 +39,7 @@ pub(super) async fn load<'a>(engine: &'a Engine, run: RunId, transmission: Trans
         let text = format!("no account for the channel {} is configured here", row.channel);
         return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
     };
+    let account = if row.message.is_some() { allowance::for_notice(engine, account).await? } else { account };
     let (files, documents) = files(engine, transmission).await?;
     let message = match &row.message {
         Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,

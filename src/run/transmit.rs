@@ -13,12 +13,16 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, Event, StepState, TransmissionState,
+    allowance::{self, Admission, Lesson},
     claim::{self, Held},
     parcel::{self, Ready},
     record,
 };
 use crate::{
-    channel::{Outcome, Proof, Report, Settle},
+    channel::{
+        Outcome, Proof, Report, Settle,
+        account::{Account, Limits},
+    },
     id::{RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
     workflow::Retry,
@@ -26,7 +30,7 @@ use crate::{
 
 /// Transmits what `step` stands for, unless another worker has it.
 pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
-    let Some((run, transmission)) = peek(engine, step).await? else {
+    let Some((run, transmission, any_paused)) = peek(engine, step).await? else {
         return Ok(());
     };
     let ready = match parcel::load(engine, run, transmission).await? {
@@ -34,7 +38,8 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
     let Ready { account, parcel, frozen } = ready;
-    let Some(attempt) = claim(engine, step, (transmission, account.name())).await? else {
+    let guarded = any_paused || account.limits() != Limits::default();
+    let Some(attempt) = claim(engine, step, &Candidate { transmission, account, guarded }).await? else {
         return Ok(());
     };
     let node = frozen.workflow.node(&attempt.claim.name).context("the step is not in its workflow")?;
@@ -50,7 +55,7 @@ const KEEP: Duration = Duration::from_secs(10 * 60);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Records an outcome, again and again while the database is away: what the far side said cannot be asked twice.
-async fn keep(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
+async fn keep(engine: &Engine, attempt: &Attempt<'_>, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
     let began = Instant::now();
     let mut pause = PAUSE.0;
     loop {
@@ -66,18 +71,38 @@ async fn keep(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Retr
     }
 }
 
+/// A transmission that could be sent.
+struct Candidate<'a> {
+    transmission: TransmissionId,
+    account: &'a Account,
+    /// Whether the account has to be asked: it has limits, or one that is paused could be it.
+    guarded: bool,
+}
+
 /// An attempt that this worker makes.
-struct Attempt {
+struct Attempt<'a> {
     claim: Held,
     transmission: TransmissionId,
     number: i32,
+    account: &'a Account,
+    /// Whether it tries an account that was paused.
+    probe: bool,
 }
 
-/// What `step` would transmit, if it is there to be done.
-async fn peek(engine: &Engine, step: StepId) -> Result<Option<(RunId, TransmissionId)>> {
+impl<'a> Attempt<'a> {
+    /// What it teaches about its account.
+    fn lesson(&'a self, report: &'a Report) -> Lesson<'a> {
+        let (account, run) = (self.account.name(), self.claim.run);
+        Lesson { account, run, transmission: self.transmission, probe: self.probe, report }
+    }
+}
+
+/// What `step` would transmit, if it is there to be done, and whether any account is paused.
+async fn peek(engine: &Engine, step: StepId) -> Result<Option<(RunId, TransmissionId, bool)>> {
     let row = sqlx::query!(
         r#"
-        select step.run as "run: RunId", step.transmission as "transmission: TransmissionId"
+        select step.run as "run: RunId", step.transmission as "transmission: TransmissionId",
+               exists (select from account where paused_at is not null) as "any_paused!"
           from step
          where step.id = $1 and step.state = 'ready' and step.due_at <= $2
         "#,
@@ -87,17 +112,24 @@ async fn peek(engine: &Engine, step: StepId) -> Result<Option<(RunId, Transmissi
     .fetch_optional(&engine.db)
     .await
     .with_context(|| format!("looking at step {step}"))?;
-    Ok(row.and_then(|row| Some((row.run, row.transmission?))))
+    Ok(row.and_then(|row| Some((row.run, row.transmission?, row.any_paused))))
 }
 
-/// Claims the step and opens the attempt, in one transaction. A transmission that is no longer queued ends its step.
-async fn claim(
-    engine: &Engine,
-    step: StepId,
-    (transmission, account): (TransmissionId, &str),
-) -> Result<Option<Attempt>> {
+/// Claims the step and opens the attempt, in one transaction. A transmission that is no longer queued ends its step; one
+/// that its account does not admit is put off.
+async fn claim<'a>(engine: &Engine, step: StepId, candidate: &Candidate<'a>) -> Result<Option<Attempt<'a>>> {
+    let Candidate { transmission, account, guarded } = *candidate;
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning an attempt")?;
+    let admission = match guarded {
+        true => allowance::admit(&mut db, account, &[transmission], now).await?,
+        false => Admission::all(1),
+    };
+    if admission.admitted == 0 {
+        allowance::put_off(&mut db, (account.name(), &admission), &[step], now).await?;
+        db.commit().await.context("putting off a transmission")?;
+        return Ok(None);
+    }
     let Some(claim) = claim::take(&mut db, engine, step, now).await? else {
         return Ok(None);
     };
@@ -117,7 +149,7 @@ async fn claim(
         now,
         claim.lease,
         engine.settings.worker,
-        account,
+        account.name(),
     )
     .fetch_optional(&mut *db)
     .await
@@ -126,7 +158,8 @@ async fn claim(
         claim.end(&mut db, StepState::Skipped, None, now).await?;
     }
     db.commit().await.context("committing the intent to transmit")?;
-    Ok(number.map(|number| Attempt { claim: engine.leases.hold(claim), transmission, number }))
+    let claim = engine.leases.hold(claim);
+    Ok(number.map(|number| Attempt { claim, transmission, number, account, probe: admission.probe }))
 }
 
 /// Ends a transmission that cannot leave, without an attempt.
@@ -159,15 +192,21 @@ async fn stop(
 }
 
 /// Records what came of the attempt, and what follows from it.
-async fn commit(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
+async fn commit(engine: &Engine, attempt: &Attempt<'_>, report: &Report, rules: (&Retry, Settle)) -> Result<()> {
     let now = engine.clock.now();
-    let mut verdict = Verdict::of(&report.outcome, rules, attempt.claim.tries, now);
     let mut db = engine.db.begin().await.context("beginning to record an attempt")?;
     record::fence(&mut db, attempt.claim.run).await?;
+    let mut verdict = match allowance::learn(engine, &mut db, &attempt.lesson(report), now).await? {
+        Some(wait) => Verdict::put_back(wait)?,
+        None => Verdict::of(&report.outcome, rules, attempt.claim.tries, now),
+    };
     if verdict.next_at.is_some() && record::is_cancelled(&mut db, attempt.claim.run).await? {
         verdict = verdict.without_another()?;
     }
     let ours = match (&verdict.next_at, &verdict.reason) {
+        (Some(next_at), Some(reason)) if verdict.put_back => {
+            allowance::put_back(&mut db, &attempt.claim, (*next_at, reason), now).await?
+        }
         (Some(next_at), Some(reason)) => attempt.claim.defer(&mut db, *next_at, reason, now).await?,
         _ => attempt.claim.end(&mut db, verdict.step, verdict.reason.as_ref(), now).await?,
     };
@@ -176,6 +215,7 @@ async fn commit(engine: &Engine, attempt: &Attempt, report: &Report, rules: (&Re
     }
     close(&mut db, attempt, report, &verdict, now).await?;
     settle(&mut db, attempt.transmission, &verdict, now).await?;
+    allowance::hand_on(&mut db, attempt.account, 1, now).await?;
     if verdict.next_at.is_none() {
         record::mark(&mut db, attempt.claim.run, now).await?;
     }
@@ -192,6 +232,8 @@ struct Verdict {
     next_at: Option<DateTime<Utc>>,
     /// Whether it may arrive twice because of this.
     twice: bool,
+    /// Whether it was the account that failed, so that no try is used up.
+    put_back: bool,
 }
 
 impl Verdict {
@@ -220,11 +262,16 @@ impl Verdict {
             state = state.after(Event::Repeated).unwrap_or(state);
         }
         let step = if state == TransmissionState::Failed { StepState::Failed } else { StepState::Done };
-        Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated }
+        Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated, put_back: false }
     }
-}
 
-impl Verdict {
+    /// What it means when the account failed: the transmission waits for it.
+    fn put_back((until, reason): (DateTime<Utc>, Reason)) -> Result<Self> {
+        let state = TransmissionState::Sending.after(Event::Deferred).context("what is sent can be put back")?;
+        let (step, next_at) = (StepState::Done, Some(until));
+        Ok(Self { state, step, reason: Some(reason), proof: None, next_at, twice: false, put_back: true })
+    }
+
     /// The same in a run that was cancelled meanwhile: there is no next attempt.
     fn without_another(self) -> Result<Self> {
         let state = self.state.after(Event::Cancelled).context("what is queued can be cancelled")?;
@@ -239,7 +286,7 @@ fn used_up(reason: Reason, tries: u32) -> Reason {
 /// Writes the outcome to the attempt.
 async fn close(
     db: &mut PgConnection,
-    attempt: &Attempt,
+    attempt: &Attempt<'_>,
     report: &Report,
     verdict: &Verdict,
     now: DateTime<Utc>,
