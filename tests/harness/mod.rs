@@ -53,6 +53,11 @@ pub struct TestApp {
 impl TestApp {
     /// Puts one together on a database that has our tables.
     pub async fn start(db: PgPool) -> Self {
+        Self::start_on(db, |_| ()).await
+    }
+
+    /// The same, whose accounts `change` has a say in.
+    pub async fn start_on(db: PgPool, change: impl FnOnce(&mut BTreeMap<String, AccountConfig>)) -> Self {
         queue::setup(&db).await.expect("the queue's tables");
         let folder = tempfile::tempdir().expect("a folder");
         let outbox = folder.path().join("outbox");
@@ -68,7 +73,10 @@ impl TestApp {
             secrets: BTreeMap::from([("reports".to_owned(), secret())]),
         };
         let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
-        let engine = Engine::new(db.clone(), channels(&outbox), toolbox, settings);
+        let mut accounts = accounts(&outbox);
+        change(&mut accounts);
+        let channels = Channels::open(&accounts).expect("accounts");
+        let engine = Engine::new(db.clone(), channels, toolbox, settings);
         let folders = folders();
         catalog::workflow::register(&db, &store, &folders, engine.clock.now()).await.expect("workflows");
         let app = Self { shelf: Shelf { db: db.clone(), store }, db, engine, reports, folder };
@@ -244,14 +252,13 @@ fn secret() -> postbook::secret::Credential {
 }
 
 /// E-mail goes into the outbox, except to `refused@`; files go into `files/`.
-fn channels(outbox: &std::path::Path) -> Channels {
+fn accounts(outbox: &std::path::Path) -> BTreeMap<String, AccountConfig> {
     let mut mail = AccountConfig::new(format!("folder://{}?format=eml", outbox.display()));
     mail.channel = Some("email".to_owned());
     mail.from = Some("Postbook <postbook@example.org>".to_owned());
     mail.refuse = vec!["refused*@example.org".to_owned()];
     let files = AccountConfig::new(format!("folder://{}", outbox.display()));
-    let accounts = BTreeMap::from([("files".to_owned(), files), ("mail".to_owned(), mail)]);
-    Channels::open(&accounts).expect("accounts")
+    BTreeMap::from([("files".to_owned(), files), ("mail".to_owned(), mail)])
 }
 
 /// The workflows that come along, and `quick`, which gives up after three tries.

@@ -84,17 +84,19 @@ pub(super) async fn enter(db: &mut PgConnection, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Reads the account's row, if it has one, and locks it.
-pub(super) async fn lock(db: &mut PgConnection, name: &str) -> Result<Option<Health>> {
+/// Reads the account's row and locks it; when it is `needed`, or else only when it is paused: whoever sends by an account
+/// that is well waits for nobody.
+pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Result<Option<Health>> {
     sqlx::query_as!(
         Health,
         r#"
         select failures, reason, paused_at, until_at, probe as "probe: TransmissionId", resumed_at
           from account
-         where name = $1
+         where name = $1 and ($2 or paused_at is not null)
            for update
         "#,
         name,
+        needed,
     )
     .fetch_optional(db)
     .await

@@ -92,7 +92,7 @@ async fn fails(
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, Reason)> {
     health::enter(db, lesson.account).await?;
-    let before = health::lock(db, lesson.account).await?.context("an account that was entered is gone")?;
+    let before = health::lock(db, lesson.account, true).await?.context("an account that was entered is gone")?;
     let after = match &lesson.report.outcome {
         Outcome::Deferred { after, .. } => *after,
         _ => None,

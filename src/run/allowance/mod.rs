@@ -55,18 +55,19 @@ impl Admission {
 }
 
 /// Admits as many of `wanted` as `account` may send now. Its row is locked until the caller's transaction ends, so that
-/// what was admitted is being sent before anybody else asks.
+/// what was admitted is being sent before anybody else asks. Whoever asks for several accounts asks in the order of their
+/// names.
 pub(super) async fn admit(
     db: &mut PgConnection,
     account: &Account,
     wanted: &[TransmissionId],
     now: DateTime<Utc>,
 ) -> Result<Admission> {
-    let limits = account.limits();
-    if limits != Limits::default() {
+    let limited = account.limits() != Limits::default();
+    if limited {
         health::enter(db, account.name()).await?;
     }
-    let Some(health) = health::lock(db, account.name()).await? else {
+    let Some(health) = health::lock(db, account.name(), limited).await? else {
         return Ok(Admission::all(wanted.len()));
     };
     let state = health.state(now);
@@ -76,9 +77,9 @@ pub(super) async fn admit(
         State::Due if health::is_probed(db, &health).await? => 0,
         State::Due => wanted.len().min(1),
     };
-    let mut admission = match limits == Limits::default() {
-        true => Admission::all(may_try),
-        false => limit::admit(db, account, &wanted[..may_try], now).await?,
+    let mut admission = match limited {
+        true => limit::admit(db, account, &wanted[..may_try], now).await?,
+        false => Admission::all(may_try),
     };
     if state == State::Due && admission.admitted == 1 {
         admission.probe = true;

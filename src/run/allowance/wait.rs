@@ -84,7 +84,7 @@ pub(super) async fn call(db: &mut PgConnection, account: &str, now: DateTime<Utc
                and step.reason ->> 'scope' = 'account'
                and step.reason ->> 'code' not in ('account-busy', 'account-minute')
                and transmission.account = $1 and transmission.state = 'queued'
-               for update of step
+               for update of step skip locked
         ), told as (
             update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
         )
