@@ -35,9 +35,9 @@ pub struct AccountConfig {
     /// slow servers get messages twice.
     #[serde(default = "ten_minutes", with = "humantime_serde")]
     pub final_timeout: Duration,
-    /// How many connections may be open at once on each node.
+    /// How many connections each node may have open.
     #[serde(default = "four")]
-    pub at_once: usize,
+    pub connections: usize,
     /// What may be sent at most, all nodes together.
     #[serde(default)]
     pub limits: Limits,
@@ -92,7 +92,7 @@ impl AccountConfig {
             ca: None,
             timeout: minute(),
             final_timeout: ten_minutes(),
-            at_once: four(),
+            connections: four(),
             limits: Limits::default(),
             greylist: five_minutes(),
             refuse: Vec::new(),
@@ -147,6 +147,6 @@ pub enum AccountFault {
     Certificate(String),
     #[error("`refuse` is for rehearsals with folder and discard accounts only; take it out")]
     Rehearsal,
-    #[error("`at_once` is 0; write how many connections may be open at once, such as 4")]
+    #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

@@ -85,6 +85,7 @@ struct Attempt<'a> {
     transmission: TransmissionId,
     number: i32,
     account: &'a Account,
+    began_at: DateTime<Utc>,
     /// Whether it tries an account that was paused.
     probe: bool,
 }
@@ -92,8 +93,8 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// What it teaches about its account.
     fn lesson(&'a self, report: &'a Report) -> Lesson<'a> {
-        let (account, run) = (self.account.name(), self.claim.run);
-        Lesson { account, run, transmission: self.transmission, probe: self.probe, report }
+        let Self { transmission, began_at, probe, .. } = *self;
+        Lesson { account: self.account.name(), run: self.claim.run, transmission, began_at, probe, report }
     }
 }
 
@@ -159,7 +160,7 @@ async fn claim<'a>(engine: &Engine, step: StepId, candidate: &Candidate<'a>) -> 
     }
     db.commit().await.context("committing the intent to transmit")?;
     let claim = engine.leases.hold(claim);
-    Ok(number.map(|number| Attempt { claim, transmission, number, account, probe: admission.probe }))
+    Ok(number.map(|number| Attempt { claim, transmission, number, account, began_at: now, probe: admission.probe }))
 }
 
 /// Ends a transmission that cannot leave, without an attempt.

@@ -56,7 +56,7 @@ impl MailServer {
     pub fn account(&self) -> AccountConfig {
         let mut config = AccountConfig::new(format!("smtp://us:secret@127.0.0.1:{}?tls=none", self.port));
         config.from = Some("Postbook <postbook@example.org>".to_owned());
-        config.at_once = 50;
+        config.connections = 50;
         config
     }
 

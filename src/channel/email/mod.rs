@@ -64,10 +64,10 @@ struct Letter {
 
 impl Email {
     pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.at_once == 0 {
+        if config.connections == 0 {
             return Err(AccountFault::NoConnections);
         }
-        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.at_once) })
+        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
     }
 
     pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox) -> Report {

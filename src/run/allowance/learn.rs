@@ -34,6 +34,7 @@ pub(in crate::run) struct Lesson<'a> {
     pub account: &'a str,
     pub run: RunId,
     pub transmission: TransmissionId,
+    pub began_at: DateTime<Utc>,
     /// Whether it was to try the account.
     pub probe: bool,
     pub report: &'a Report,
@@ -97,8 +98,11 @@ async fn fails(
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
-    let failure = Failure { probe: before.probe == Some(lesson.transmission), after, at: now };
-    let pause = pause::after(&before.before(), &failure);
+    let probe = before.probe == Some(lesson.transmission);
+    let failure = Failure { probe, after, began_at: lesson.began_at, at: now };
+    let Some(pause) = pause::after(&before.before(), &failure) else {
+        return Ok((now + BEHIND, reason.clone()));
+    };
     write(db, lesson, (&pause, reason), now).await?;
     if pause.fresh {
         tell(engine, db, lesson, (&pause, reason), now).await?;

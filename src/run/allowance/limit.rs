@@ -91,8 +91,11 @@ pub(super) async fn admit(
         admission.reason = Some(Reason::new(Scope::Account, "account-minute", text));
     } else if !waiting.is_empty() {
         admission.due = waiting.iter().map(|it| now + LOOK + spread(*it, LOOK)).collect();
-        let text =
-            format!("the account {} sends no more than {} at once", account.name(), seen.used.sending + admitted);
+        let text = format!(
+            "the account {} sends no more than {} at once",
+            account.name(),
+            limits.at_once.map_or(1, std::num::NonZeroUsize::get)
+        );
         admission.reason = Some(Reason::new(Scope::Account, "account-busy", text));
     }
     note(db, account, (&wanted[..admitted], line_at), second).await?;
@@ -186,10 +189,9 @@ pub(in crate::run) async fn hand_on(
     turns: usize,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if account.limits().at_once.is_none() {
-        return Ok(());
-    }
-    wait::call_next(db, account.name(), i64::try_from(turns).unwrap_or(i64::MAX), now).await
+    let Some(most) = account.limits().at_once else { return Ok(()) };
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::from(i32::MAX));
+    wait::call_next(db, account.name(), (number(turns), number(most.get())), now).await
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(super) struct Failure {
     pub probe: bool,
     /// How long the far side asks to wait.
     pub after: Option<Duration>,
+    /// When the attempt began.
+    pub began_at: DateTime<Utc>,
     pub at: DateTime<Utc>,
 }
 
@@ -39,10 +41,11 @@ pub(super) struct Pause {
     pub fresh: bool,
 }
 
-/// The pause after `failure`. What was under way when the account was paused says nothing new; what tries whether it
-/// works again, or fails right after it did, doubles the pause.
-pub(super) fn after(before: &Before, failure: &Failure) -> Pause {
-    match (before.paused_at, before.until_at) {
+/// The pause after `failure`, if it is paused. What was under way when the account was paused or resumed says nothing new;
+/// what tries whether it works again, or fails right after it did, doubles the pause.
+pub(super) fn after(before: &Before, failure: &Failure) -> Option<Pause> {
+    Some(match (before.paused_at, before.until_at) {
+        (None, _) if before.resumed_at.is_some_and(|resumed| failure.began_at < resumed) => return None,
         (None, _) => {
             let failures = if failed_again(before, failure.at) { before.failures + 1 } else { 0 };
             Pause { failures, until_at: Some(until(failures, failure)), fresh: true }
@@ -56,7 +59,7 @@ pub(super) fn after(before: &Before, failure: &Failure) -> Pause {
             let asked = failure.after.map_or(so_far, |after| failure.at + after);
             Pause { failures: before.failures, until_at: Some(so_far.max(asked)), fresh: false }
         }
-    }
+    })
 }
 
 /// Whether it has worked for no longer than it was paused before.
@@ -87,12 +90,22 @@ mod tests {
         DateTime::from_timestamp(second, 0).unwrap()
     }
 
-    fn seconds(pause: &Pause) -> Option<i64> {
-        pause.until_at.map(|it| it.timestamp())
+    /// A failure in the second `second` of an attempt that began just then.
+    fn failure(second: i64, probe: bool, after: Option<u64>) -> Failure {
+        Failure { probe, after: after.map(Duration::from_secs), began_at: at(second), at: at(second) }
     }
 
-    fn paused(before: &Before, pause: &Pause) -> Before {
-        Before { failures: pause.failures, paused_at: Some(at(0)), until_at: pause.until_at, ..*before }
+    fn paused(before: &Before, failure: &Failure) -> Pause {
+        after(before, failure).unwrap()
+    }
+
+    fn until(before: &Before, failure: &Failure) -> i64 {
+        paused(before, failure).until_at.unwrap().timestamp()
+    }
+
+    /// Paused for a minute.
+    fn for_a_minute() -> Before {
+        Before { paused_at: Some(at(0)), until_at: Some(at(60)), ..Before::default() }
     }
 
     #[test]
@@ -100,45 +113,43 @@ mod tests {
         let mut before = Before::default();
         let mut lengths = Vec::new();
         for _ in 0..9 {
-            let pause = after(&before, &Failure { probe: before.paused_at.is_some(), after: None, at: at(1000) });
+            let pause = paused(&before, &failure(1000, before.paused_at.is_some(), None));
             assert_eq!(pause.fresh, lengths.is_empty());
-            lengths.push(seconds(&pause).unwrap() - 1000);
-            before = paused(&before, &pause);
+            lengths.push(pause.until_at.unwrap().timestamp() - 1000);
+            before = Before { failures: pause.failures, until_at: pause.until_at, ..for_a_minute() };
         }
         assert_eq!(lengths, [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
     }
 
     #[test]
-    fn what_was_under_way_already_does_not_lengthen_the_pause() {
-        let before = Before { paused_at: Some(at(0)), until_at: Some(at(60)), ..Before::default() };
-        let late = after(&before, &Failure { probe: false, after: None, at: at(20) });
-        assert_eq!((seconds(&late), late.failures, late.fresh), (Some(60), 0, false));
+    fn what_was_under_way_already_does_not_lengthen_the_pause_nor_make_a_new_one() {
+        let late = paused(&for_a_minute(), &failure(20, false, None));
+        assert_eq!(late, Pause { failures: 0, until_at: Some(at(60)), fresh: false });
+        let resumed = Before { resumed_at: Some(at(70)), ..Before::default() };
+        assert_eq!(after(&resumed, &Failure { began_at: at(69), ..failure(71, false, None) }), None);
     }
 
     #[test]
     fn a_time_that_the_far_side_names_is_heeded() {
-        let failure = |seconds| Failure { probe: false, after: Some(Duration::from_secs(seconds)), at: at(0) };
-        assert_eq!(seconds(&after(&Before::default(), &failure(7))), Some(7));
-        assert_eq!(seconds(&after(&Before::default(), &failure(7200))), Some(7200));
-        let before = Before { paused_at: Some(at(0)), until_at: Some(at(60)), ..Before::default() };
-        assert_eq!(seconds(&after(&before, &failure(300))), Some(300), "also from one that was under way");
-        let probed = after(&before, &Failure { probe: true, ..failure(7) });
-        assert_eq!(seconds(&probed), Some(120), "but not for ever in vain");
+        assert_eq!(until(&Before::default(), &failure(0, false, Some(7))), 7);
+        assert_eq!(until(&Before::default(), &failure(0, false, Some(7200))), 7200);
+        assert_eq!(until(&for_a_minute(), &failure(0, false, Some(300))), 300, "also from one that was under way");
+        assert_eq!(until(&for_a_minute(), &failure(60, true, Some(7))), 60 + 120, "but not for ever in vain");
     }
 
     #[test]
     fn an_account_that_fails_right_after_it_worked_is_paused_for_longer() {
         let before = Before { failures: 2, resumed_at: Some(at(1000)), ..Before::default() };
-        let fails = |second| after(&before, &Failure { probe: false, after: None, at: at(second) });
-        assert_eq!((fails(1100).failures, seconds(&fails(1100))), (3, Some(1100 + 480)));
-        assert_eq!((fails(1300).failures, seconds(&fails(1300))), (0, Some(1300 + 60)));
-        assert!(fails(1100).fresh, "it is a pause of its own, which is told");
+        let soon = paused(&before, &failure(1100, false, None));
+        assert_eq!(soon, Pause { failures: 3, until_at: Some(at(1100 + 480)), fresh: true });
+        let later = paused(&before, &failure(1300, false, None));
+        assert_eq!(later, Pause { failures: 0, until_at: Some(at(1300 + 60)), fresh: true });
     }
 
     #[test]
     fn what_a_person_paused_stays_so_whatever_fails_meanwhile() {
         let before = Before { failures: 1, paused_at: Some(at(0)), ..Before::default() };
-        let failed = after(&before, &Failure { probe: false, after: Some(Duration::from_secs(9)), at: at(5) });
-        assert_eq!(failed, Pause { failures: 1, until_at: None, fresh: false });
+        let pause = paused(&before, &failure(5, false, Some(9)));
+        assert_eq!(pause, Pause { failures: 1, until_at: None, fresh: false });
     }
 }

@@ -103,18 +103,28 @@ pub(super) async fn call(db: &mut PgConnection, account: &str, now: DateTime<Utc
     hint(db, &steps).await
 }
 
-/// Calls the first `turns` of those who wait for one of the turns of `account`.
-pub(super) async fn call_next(db: &mut PgConnection, account: &str, turns: i64, now: DateTime<Utc>) -> Result<()> {
+/// Calls the first of those who wait for one of the turns of `account`: one for each turn that is handed on, and as many
+/// again while others of its `most` turns are free, because some of those who were called may not have come.
+pub(super) async fn call_next(
+    db: &mut PgConnection,
+    account: &str,
+    (turns, most): (i64, i64),
+    now: DateTime<Utc>,
+) -> Result<()> {
     let steps = sqlx::query_scalar!(
         r#"
         with waiting as (
             select step.id, transmission.id as transmission
               from step
+              join run on run.id = step.run and run.paused_at is null
               join transmission on transmission.id = step.transmission
              where step.state = 'ready' and step.due_at > $2 and step.reason ->> 'code' = 'account-busy'
                and transmission.account = $1 and transmission.state = 'queued'
              order by step.due_at
-             limit $3
+             limit $3::bigint + least($3, greatest(0, $4::bigint - $3 - (
+                       select count(*) from account_turn
+                         join transmission on transmission.id = account_turn.transmission
+                        where account_turn.account = $1 and transmission.state = 'sending')))
                for update of step skip locked
         ), told as (
             update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
@@ -128,6 +138,7 @@ pub(super) async fn call_next(db: &mut PgConnection, account: &str, turns: i64, 
         account,
         now,
         turns,
+        most,
     )
     .fetch_all(&mut *db)
     .await
