@@ -296,13 +296,6 @@ async fn a_pause_by_hand_outlasts_a_transmission_that_gets_through_meanwhile(db:
     assert_eq!(server.taken().len(), 1);
 }
 
-/// Another node on the same database.
-fn another(app: &TestApp) -> Engine {
-    let mut engine = app.engine.clone();
-    engine.settings.worker = "another".to_owned();
-    engine
-}
-
 /// Does all that is due, by two nodes at the same time.
 async fn drain_by_both(app: &TestApp, engines: [&Engine; 2]) {
     loop {
@@ -324,7 +317,7 @@ async fn no_minute_has_more_than_the_limit_whichever_node_sends_and_nothing_is_l
     let app = mailing(db, &server, limits).await;
     with_batch(&app, mailboxes(100)).await;
     let (run, _) = until_transmissions(&app).await;
-    let other = another(&app);
+    let other = app.another();
 
     let begun = app.engine.clock.now();
     drain_by_both(&app, [&app.engine, &other]).await;
@@ -361,7 +354,7 @@ async fn no_more_are_sent_at_once_than_the_limit_whichever_node_sends(db: PgPool
     let app = mailing(db, &server, limits).await;
     with_batch(&app, mailboxes(20)).await;
     let (run, due) = until_transmissions(&app).await;
-    let other = another(&app);
+    let other = app.another();
     server.hold(true);
 
     let works = due.iter().enumerate().map(|(at, hint)| run::perform([&app.engine, &other][at % 2], *hint));

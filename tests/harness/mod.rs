@@ -48,6 +48,7 @@ pub struct TestApp {
     pub shelf: Shelf,
     pub reports: Reports,
     pub folder: TempDir,
+    accounts: BTreeMap<String, AccountConfig>,
 }
 
 impl TestApp {
@@ -64,24 +65,21 @@ impl TestApp {
         std::fs::create_dir(&outbox).expect("an outbox");
         let reports = Reports::start().await;
         let store = Store::in_database(db.clone());
-        let toolbox = Toolbox {
-            renderer: Renderer::new(PathBuf::from(env!("CARGO_BIN_EXE_postbook")), RendererConfig::default()),
-            http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] })
-                .expect("a client"),
-            store: store.clone(),
-            expressions: Expressions::default(),
-            secrets: BTreeMap::from([("reports".to_owned(), secret())]),
-        };
-        let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
         let mut accounts = accounts(&outbox);
         change(&mut accounts);
-        let channels = Channels::open(&accounts).expect("accounts");
-        let engine = Engine::new(db.clone(), channels, toolbox, settings);
+        let engine = engine(&db, &accounts, "test");
         let folders = folders();
         catalog::workflow::register(&db, &store, &folders, engine.clock.now()).await.expect("workflows");
-        let app = Self { shelf: Shelf { db: db.clone(), store }, db, engine, reports, folder };
+        let app = Self { shelf: Shelf { db: db.clone(), store }, db, engine, reports, folder, accounts };
         app.apply(BASICS).await;
         app
+    }
+
+    /// Another node on the same database, by the same clock.
+    pub fn another(&self) -> Engine {
+        let mut engine = engine(&self.db, &self.accounts, "another");
+        engine.clock = self.engine.clock.clone();
+        engine
     }
 
     /// Sets up what is written as TOML (`[[user]]`, `[[document]]`, `[[batch]]`).
@@ -241,6 +239,18 @@ impl TestApp {
         }
         files
     }
+}
+
+fn engine(db: &PgPool, accounts: &BTreeMap<String, AccountConfig>, worker: &str) -> Engine {
+    let toolbox = Toolbox {
+        renderer: Renderer::new(PathBuf::from(env!("CARGO_BIN_EXE_postbook")), RendererConfig::default()),
+        http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] }).expect("a client"),
+        store: Store::in_database(db.clone()),
+        expressions: Expressions::default(),
+        secrets: BTreeMap::from([("reports".to_owned(), secret())]),
+    };
+    let settings = Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+    Engine::new(db.clone(), Channels::open(accounts).expect("accounts"), toolbox, settings)
 }
 
 fn kind_of(word: &str) -> Kind {

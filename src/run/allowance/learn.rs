@@ -1,6 +1,6 @@
 //! What an attempt teaches about its account: nothing, that it failed, or that it works again.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -14,11 +14,11 @@ use super::{
     wait,
 };
 use crate::{
-    channel::{Outcome, Report},
-    id::{RunId, TransmissionId},
+    channel::Outcome,
+    id::{StepId, TransmissionId},
     monitor::outage,
     reason::Reason,
-    run::{Engine, frozen, log, notify},
+    run::{Engine, frozen, log, notify, verdict::Closing},
 };
 
 /// How long a transmission waits that was refused by policy and perhaps need not have been.
@@ -28,40 +28,48 @@ const DOUBT: Duration = Duration::from_secs(30);
 /// tried the account, if there is anybody else, so that one that is always refused does not keep it paused for all.
 const BEHIND: Duration = Duration::from_secs(5);
 
-/// An attempt that has come out.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::run) struct Lesson<'a> {
-    pub account: &'a str,
-    pub run: RunId,
-    pub transmission: TransmissionId,
-    pub began_at: DateTime<Utc>,
-    /// Whether it was to try the account.
-    pub probe: bool,
-    pub report: &'a Report,
-}
+/// Until when and why a transmission waits for its account.
+pub(in crate::run) type Wait = (DateTime<Utc>, Reason);
 
-/// Learns from an attempt, in the transaction that records it. When it was the account that failed, gives until when and
-/// why the transmission waits; it has used up no try.
+/// Learns from attempts, in the transaction that records them. Those of which it was the account that failed wait, and
+/// have used up no try.
 pub(in crate::run) async fn learn(
     engine: &Engine,
     db: &mut PgConnection,
-    lesson: &Lesson<'_>,
+    closings: &[Closing],
     now: DateTime<Utc>,
-) -> Result<Option<(DateTime<Utc>, Reason)>> {
-    let blame = engine.doubts.weigh(lesson.account, lesson.transmission, lesson.report);
-    let Some(reason) = lesson.report.outcome.reason() else {
-        if lesson.probe {
-            works(db, lesson.account, now).await?;
+) -> Result<HashMap<StepId, Wait>> {
+    let weigh = |it: &Closing| engine.doubts.weigh(&it.account, it.transmission, &it.report);
+    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing, weigh(closing))).collect();
+    lessons.retain(|(closing, blame)| closing.probe || *blame != Blame::Other);
+    // In the order of their accounts' names, as all do who lock several.
+    lessons.sort_by(|(one, _), (other, _)| one.account.cmp(&other.account));
+    let mut waits = HashMap::new();
+    for (closing, blame) in lessons {
+        if let Some(wait) = learn_from(engine, db, (closing, blame), now).await? {
+            waits.insert(closing.step, wait);
         }
+    }
+    Ok(waits)
+}
+
+async fn learn_from(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (closing, blame): (&Closing, Blame),
+    now: DateTime<Utc>,
+) -> Result<Option<Wait>> {
+    let Some(reason) = closing.report.outcome.reason() else {
+        works(db, &closing.account, now).await?;
         return Ok(None);
     };
     match blame {
         Blame::Other => Ok(None),
-        Blame::Doubt if !lesson.probe => {
-            let before = wait::failed_before(db, lesson.transmission).await?;
+        Blame::Doubt if !closing.probe => {
+            let before = wait::failed_before(db, closing.transmission).await?;
             Ok((!before).then(|| (now + DOUBT, reason.clone())))
         }
-        Blame::Doubt | Blame::Account => fails(engine, db, (lesson, reason), now).await.map(Some),
+        Blame::Doubt | Blame::Account => fails(engine, db, (closing, reason), now).await.map(Some),
     }
 }
 
@@ -89,26 +97,26 @@ async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Resu
 async fn fails(
     engine: &Engine,
     db: &mut PgConnection,
-    (lesson, reason): (&Lesson<'_>, &Reason),
+    (closing, reason): (&Closing, &Reason),
     now: DateTime<Utc>,
-) -> Result<(DateTime<Utc>, Reason)> {
-    health::enter(db, lesson.account).await?;
-    let before = health::lock(db, lesson.account, true).await?.context("an account that was entered is gone")?;
-    let after = match &lesson.report.outcome {
+) -> Result<Wait> {
+    health::enter(db, &closing.account).await?;
+    let before = health::lock(db, &closing.account, true).await?.context("an account that was entered is gone")?;
+    let after = match &closing.report.outcome {
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
-    let probe = before.probe == Some(lesson.transmission);
-    let failure = Failure { probe, after, began_at: lesson.began_at, at: now };
+    let probe = before.probe == Some(closing.transmission);
+    let failure = Failure { probe, after, began_at: closing.began_at, at: now };
     let Some(pause) = pause::after(&before.before(), &failure) else {
         return Ok((now + BEHIND, reason.clone()));
     };
-    write(db, lesson, (&pause, reason), now).await?;
+    write(db, closing, (&pause, reason), now).await?;
     if pause.fresh {
-        tell(engine, db, lesson, (&pause, reason), now).await?;
+        tell(engine, db, closing, (&pause, reason), now).await?;
     }
-    let text = format!("the account {} is paused: {}", lesson.account, reason.text);
-    Ok((behind(&before, &pause, lesson.transmission, now), Reason { text, ..reason.clone() }))
+    let text = format!("the account {} is paused: {}", closing.account, reason.text);
+    Ok((behind(&before, &pause, closing.transmission, now), Reason { text, ..reason.clone() }))
 }
 
 fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -120,7 +128,7 @@ fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: Dat
 
 async fn write(
     db: &mut PgConnection,
-    lesson: &Lesson<'_>,
+    closing: &Closing,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -132,16 +140,16 @@ async fn write(
                probe = nullif(probe, $6)
          where name = $1
         "#,
-        lesson.account,
+        closing.account,
         pause.failures,
         pause.until_at,
         serde_json::to_value(reason)?,
         now,
-        lesson.transmission as TransmissionId,
+        closing.transmission as TransmissionId,
     )
     .execute(db)
     .await
-    .with_context(|| format!("pausing the account {}", lesson.account))?;
+    .with_context(|| format!("pausing the account {}", closing.account))?;
     Ok(())
 }
 
@@ -149,15 +157,15 @@ async fn write(
 async fn tell(
     engine: &Engine,
     db: &mut PgConnection,
-    lesson: &Lesson<'_>,
+    closing: &Closing,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let frozen = frozen::of(engine, lesson.run).await?;
-    let message = outage::message(lesson.account, reason, pause.until_at);
-    let key = format!("account {} {}", lesson.account, now.timestamp_micros());
+    let frozen = frozen::of(engine, closing.run).await?;
+    let message = outage::message(&closing.account, reason, pause.until_at);
+    let key = format!("account {} {}", closing.account, now.timestamp_micros());
     let told = notify::tell(db, &frozen, (Some(&key), &message), now).await?;
-    let text = format!("the account {} is paused; {} monitors told", lesson.account, told.notices);
-    let data = json!({ "account": lesson.account, "reason": reason, "until_at": pause.until_at });
-    log::write(db, lesson.run, now, ("account-paused", text, data)).await
+    let text = format!("the account {} is paused; {} monitors told", closing.account, told.notices);
+    let data = json!({ "account": closing.account, "reason": reason, "until_at": pause.until_at });
+    log::write(db, closing.run, now, ("account-paused", text, data)).await
 }

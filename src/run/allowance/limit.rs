@@ -3,7 +3,7 @@
 //! Whoever has no turn waits until one ends, which calls the next. Whoever comes when the minute is full gets a place in
 //! a line whose places are as far apart as the limit says, so that each comes back about when there is room for it.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, DurationRound, Utc};
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::{Admission, health::spread, wait};
 use crate::{
-    channel::account::{Account, Limits},
+    channel::account::Limits,
     id::TransmissionId,
     reason::{Reason, Scope},
 };
@@ -37,7 +37,7 @@ struct Used {
 
 /// How many more may go at once, and in this minute.
 fn free(limits: Limits, used: Used) -> (usize, usize) {
-    let left = |most: Option<std::num::NonZeroUsize>, used| most.map_or(usize::MAX, |it| it.get().saturating_sub(used));
+    let left = |most: Option<NonZeroUsize>, used| most.map_or(usize::MAX, |it| it.get().saturating_sub(used));
     (left(limits.at_once, used.sending), left(limits.per_minute, used.admitted))
 }
 
@@ -68,37 +68,33 @@ impl Line {
 /// Admits as many of `wanted` as the limits leave. The account's row is locked.
 pub(super) async fn admit(
     db: &mut PgConnection,
-    account: &Account,
+    (account, limits): (&str, Limits),
     wanted: &[TransmissionId],
     now: DateTime<Utc>,
 ) -> Result<Admission> {
-    let limits = account.limits();
     let second = now.duration_trunc(chrono::Duration::seconds(1)).context("cutting a time to its second")?;
-    let seen = seen(db, account.name(), second).await?;
+    let seen = seen(db, account, second).await?;
     let (turns, minute) = free(limits, seen.used);
     let admitted = wanted.len().min(turns).min(minute);
     let mut admission = Admission::all(admitted);
     let mut line_at = seen.line_at;
     let waiting = &wanted[admitted..];
     if !waiting.is_empty() && minute <= turns {
-        let per_minute = limits.per_minute.map_or(1, std::num::NonZeroUsize::get);
+        let per_minute = limits.per_minute.map_or(1, NonZeroUsize::get);
         // Nobody came for a minute: those who had a place are gone.
         let end = line_at.filter(|_| seen.used.admitted > 0);
         let mut line = Line::new(per_minute, (seen.oldest.unwrap_or(second) + chrono_seconds(MINUTE), end), now);
         admission.due = waiting.iter().map(|_| line.place()).collect();
         line_at = Some(line.end);
-        let text = format!("the account {} sends no more than {per_minute} a minute", account.name());
+        let text = format!("the account {account} sends no more than {per_minute} a minute");
         admission.reason = Some(Reason::new(Scope::Account, "account-minute", text));
     } else if !waiting.is_empty() {
         admission.due = waiting.iter().map(|it| now + LOOK + spread(*it, LOOK)).collect();
-        let text = format!(
-            "the account {} sends no more than {} at once",
-            account.name(),
-            limits.at_once.map_or(1, std::num::NonZeroUsize::get)
-        );
+        let most = limits.at_once.map_or(1, NonZeroUsize::get);
+        let text = format!("the account {account} sends no more than {most} at once");
         admission.reason = Some(Reason::new(Scope::Account, "account-busy", text));
     }
-    note(db, account, (&wanted[..admitted], line_at), second).await?;
+    note(db, (account, limits), (&wanted[..admitted], line_at), second).await?;
     Ok(admission)
 }
 
@@ -148,11 +144,10 @@ async fn seen(db: &mut PgConnection, account: &str, second: DateTime<Utc>) -> Re
 /// Notes what was admitted in this `second`, and how long the line is.
 async fn note(
     db: &mut PgConnection,
-    account: &Account,
+    (account, limits): (&str, Limits),
     (admitted, line_at): (&[TransmissionId], Option<DateTime<Utc>>),
     second: DateTime<Utc>,
 ) -> Result<()> {
-    let limits = account.limits();
     let ids: Vec<_> = admitted.iter().map(|id| id.0).collect();
     let turns: &[i64] = if limits.at_once.is_some() { &ids } else { &[] };
     let counted = if limits.per_minute.is_some() { ids.len() } else { 0 };
@@ -160,7 +155,7 @@ async fn note(
         r#"
         with turn as (
             insert into account_turn (transmission, account)
-            select id, $1 from unnest($2::bigint[]) as admitted (id)
+            select distinct id, $1 from unnest($2::bigint[]) as admitted (id)
             on conflict on constraint account_turn_pkey do update set account = excluded.account
         ), counted as (
             insert into account_second (account, second, admitted)
@@ -170,7 +165,7 @@ async fn note(
         )
         update account set line_at = $5 where name = $1 and line_at is distinct from $5
         "#,
-        account.name(),
+        account,
         turns,
         second,
         i32::try_from(counted).unwrap_or(i32::MAX),
@@ -178,26 +173,24 @@ async fn note(
     )
     .execute(db)
     .await
-    .with_context(|| format!("noting what the account {} sends", account.name()))?;
+    .with_context(|| format!("noting what the account {account} sends"))?;
     Ok(())
 }
 
 /// Hands on the turns that `account` has back from what has just come out, if it has turns at all.
 pub(in crate::run) async fn hand_on(
     db: &mut PgConnection,
-    account: &Account,
+    (account, limits): (&str, Limits),
     turns: usize,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Some(most) = account.limits().at_once else { return Ok(()) };
+    let Some(most) = limits.at_once else { return Ok(()) };
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::from(i32::MAX));
-    wait::call_next(db, account.name(), (number(turns), number(most.get())), now).await
+    wait::call_next(db, account, (number(turns), number(most.get())), now).await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
-
     use super::*;
 
     fn at(second: i64) -> DateTime<Utc> {

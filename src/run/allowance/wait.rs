@@ -1,4 +1,4 @@
-//! Steps that wait for their account: put off before an attempt, put back after one, called when it works again.
+//! Steps that wait for their account: put off before an attempt, called when it works again.
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -8,13 +8,11 @@ use super::Admission;
 use crate::{
     id::{StepId, TransmissionId},
     queue::{self, Hint},
-    reason::Reason,
-    run::claim::Claim,
     workflow::Kind,
 };
 
 /// Puts off the steps that were not admitted, in the order in which they asked. No attempt is made of it.
-pub(in crate::run) async fn put_off(
+pub(super) async fn put_off(
     db: &mut PgConnection,
     (account, admission): (&str, &Admission),
     steps: &[StepId],
@@ -22,11 +20,18 @@ pub(in crate::run) async fn put_off(
 ) -> Result<()> {
     sqlx::query!(
         r#"
-        with waiting as (
+        with due as (
+            select step.id, wanted.due_at
+              from step
+              join unnest($1::bigint[], $2::timestamptz[]) as wanted (id, due_at) on wanted.id = step.id
+             where step.state = 'ready' and step.due_at <= $5
+             order by step.id
+               for update of step
+        ), waiting as (
             update step
-               set due_at = wanted.due_at, hinted_at = $5, reason = $4, changed_at = $5
-              from unnest($1::bigint[], $2::timestamptz[]) as wanted (id, due_at)
-             where step.id = wanted.id and step.state = 'ready' and step.due_at <= $5
+               set due_at = due.due_at, hinted_at = $5, reason = $4, changed_at = $5
+              from due
+             where step.id = due.id
             returning step.transmission, step.due_at
         )
         update transmission
@@ -44,32 +49,6 @@ pub(in crate::run) async fn put_off(
     .await
     .with_context(|| format!("putting off what waits for the account {account}"))?;
     Ok(())
-}
-
-/// Puts a step back whose attempt failed because of the account: no try is used up. False when the claim was lost.
-pub(in crate::run) async fn put_back(
-    db: &mut PgConnection,
-    claim: &Claim,
-    (due_at, reason): (DateTime<Utc>, &Reason),
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let put = sqlx::query!(
-        r#"
-        update step
-           set state = 'ready', due_at = $3, hinted_at = $5, deaths = 0, reason = $4, lease_until = null,
-               changed_at = $5
-         where id = $1 and lease = $2 and state = 'running'
-        "#,
-        claim.step as StepId,
-        claim.lease,
-        due_at,
-        serde_json::to_value(reason)?,
-        now,
-    )
-    .execute(db)
-    .await
-    .with_context(|| format!("putting back step {}", claim.step))?;
-    Ok(put.rows_affected() == 1)
 }
 
 /// Calls those who wait for `account` to work again. Those who wait for its limits keep their turns.
