@@ -303,7 +303,7 @@ async fn drain_by_both(app: &TestApp, engines: [&Engine; 2]) {
         if due.is_empty() {
             return;
         }
-        let works = due.iter().enumerate().map(|(at, hint)| run::perform(engines[at % 2], *hint));
+        let works = due.iter().map(|hint| run::perform(engines[usize::from(hint.id.0 % 2 == 0)], *hint));
         for done in futures::future::join_all(works).await {
             done.expect("a step");
         }
