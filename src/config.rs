@@ -80,6 +80,8 @@ pub struct Engine {
     #[serde(with = "humantime_serde")]
     pub sweep: Duration,
     pub deaths: u16,
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
     /// A folder with workflows beside the built-in ones.
     #[serde(deserialize_with = "unless_empty")]
     pub workflows: Option<PathBuf>,

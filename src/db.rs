@@ -15,6 +15,7 @@ mod private;
 use std::{path::Path, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -32,6 +33,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long a query may wait for a free connection. Shorter turns a busy moment, or a restart of the server, into
 /// faults; longer keeps callers in the dark.
 const ACQUIRE: Duration = Duration::from_secs(30);
+
+/// How long a transaction may be left alone. None of ours does anything between two statements; one that does belongs to
+/// a process that hangs or to a machine that is gone, and its locks would hold up all others. In milliseconds.
+const IDLE: &str = "20000";
 
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
@@ -111,13 +116,24 @@ impl Database {
     }
 }
 
+/// What time it is in the database.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn time(pool: &PgPool) -> anyhow::Result<DateTime<Utc>> {
+    sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
+        .fetch_one(pool)
+        .await
+        .context("asking the database what time it is")
+}
+
 fn configured(url: &str) -> anyhow::Result<PgConnectOptions> {
     PgConnectOptions::from_str(url).context("`database.url` is not of the form postgres://user:password@host:5432/name")
 }
 
 /// A pool whose first connection has been tried.
 async fn connect(config: &config::Database, options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    let options = options.application_name("postbook");
+    let options = options.application_name("postbook").options([("idle_in_transaction_session_timeout", IDLE)]);
     let server = describe(&options);
     tokio::time::timeout(CONNECT, options.connect())
         .await

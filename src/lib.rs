@@ -59,9 +59,10 @@
 //!   are tried once, always end well, and are deleted; the sweeper gives due steps a new one.
 //! - **D2 A step's result and what follows from it are one transaction.**
 //! - **D3 Claims are fenced.** Claiming raises the step's lease number; every later write names it, and finds no row when
-//!   somebody else has taken over. Such a step ends quietly.
+//!   somebody else has taken over. Such a step ends quietly, and sends nothing that it has not sent yet.
 //! - **D4 Two kinds of trying again.** A deferred outcome is a value: it is written down with the time of the next try.
-//!   A fault (the database is away) changes nothing; the step is found again when its lease has run out.
+//!   A fault (the disk is full) changes nothing: the step is put back and done again, or found again when its lease has
+//!   run out.
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
 //!   repeated or held as its account says, never taken for a failure.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The

@@ -25,8 +25,13 @@ mod events;
 mod mails;
 #[path = "nodes/node.rs"]
 mod node;
+#[path = "nodes/outages.rs"]
+mod outages;
 #[path = "nodes/private.rs"]
 mod private;
+#[allow(dead_code, reason = "the storm kills servers in more ways")]
+#[path = "nodes/server.rs"]
+mod server;
 #[path = "nodes/site.rs"]
 mod site;
 #[path = "nodes/starts.rs"]

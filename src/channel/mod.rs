@@ -54,6 +54,10 @@ pub struct File {
     pub bytes: Bytes,
 }
 
+/// Whether the sender may still send. Asked at the last moment before the far side is given the message: a process
+/// that was paused for longer than its claim holds would otherwise send what somebody else has taken up meanwhile.
+pub type Permit<'a> = &'a (dyn Fn() -> bool + Send + Sync);
+
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

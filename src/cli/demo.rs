@@ -55,10 +55,11 @@ impl Demo {
         let config = settings(&outbox, &reports)?;
         log_to_stderr(&config, "warn");
         println!("Postbook demo: data in {}, report server at {}", place.data.display(), reports.url);
+        let grace = config.engine.grace;
         let app = App::open(config, &place.data, false).await?;
         println!("  private Postgres ready after {:.1} s", began.elapsed().as_secs_f32());
         set_up(&app, &samples, &reports.url).await?;
-        let stop = stop_on_signal()?;
+        let stop = stop_on_signal(grace)?;
         let node = run_node(&app, self.once, stop.clone());
         let show = async {
             // Once the node stops, nothing happens any more that could be waited for.

@@ -165,8 +165,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
         Command::Bench(bench) => {
-            log_to_stderr(&place.config()?, "warn");
-            bench.run(place.json, up::stop_on_signal()?).await?;
+            let config = place.config()?;
+            log_to_stderr(&config, "warn");
+            bench.run(place.json, up::stop_on_signal(config.engine.grace)?).await?;
         }
         Command::RenderChild { .. } => {}
     }

@@ -1,5 +1,7 @@
 //! Commands that run until they are told to stop.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,7 +61,7 @@ impl Work {
 async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
     let config = place.config()?;
     log_to_stderr(&config, &config.log.level.clone());
-    let stop = stop_on_signal()?;
+    let stop = stop_on_signal(config.engine.grace)?;
     let worker = !roles.doors;
     let mut app = App::open(config, &place.data, worker).await?;
     if let Some(name) = name {
@@ -86,25 +88,25 @@ async fn welcome(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// A token that is cancelled by SIGTERM or ^C. A second signal ends the program at once.
-pub(crate) fn stop_on_signal() -> Result<CancellationToken> {
+/// A token that is cancelled by SIGTERM or ^C. A second signal, or the end of `grace`, ends the program at once.
+pub(crate) fn stop_on_signal(grace: Duration) -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for ^C")?;
     let stopping = stop.clone();
     tokio::spawn(async move {
-        loop {
+        let mut signal = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if stopping.is_cancelled() {
-                eprintln!("postbook: ended without waiting for what was being sent; it is uncertain now");
-                std::process::exit(1);
-            }
-            eprintln!("postbook: stopping; what is being sent is finished first (^C again ends at once)");
-            stopping.cancel();
-        }
+        };
+        signal().await;
+        eprintln!("postbook: stopping; what is being sent is finished first (^C again ends at once)");
+        stopping.cancel();
+        let _ = tokio::time::timeout(grace, signal()).await;
+        eprintln!("postbook: ended without waiting for what was being sent; it is uncertain now");
+        std::process::exit(1);
     });
     Ok(stop)
 }

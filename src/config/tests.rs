@@ -67,7 +67,7 @@ fn three_faults_are_reported_at_once_with_their_lines() {
         faults("three", text),
         [
             "2: http.listen: invalid socket address syntax",
-            "5: engine.leese: unknown field `leese`, expected one of `lease`, `sweep`, `deaths`, `workflows`, `steps`, \
+            "5: engine.leese: unknown field `leese`, expected one of `lease`, `sweep`, `deaths`, `grace`, `workflows`, `steps`, \
              `fetchers`",
             "6: engine.deaths: invalid type: string \"three\", expected u16",
         ]

@@ -5,7 +5,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -39,36 +40,31 @@ pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>>
     Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
-/// The claims themselves, in the caller's transaction. Steps are locked in the order of their numbers, as all do who
-/// lock several, so that nobody waits for each other.
+/// The claims themselves, in the caller's transaction.
 pub(super) async fn take(
     db: &mut PgConnection,
     engine: &Engine,
     steps: &[StepId],
     now: DateTime<Utc>,
 ) -> Result<Vec<Claim>> {
+    // In one order, as all do who write several, so that nobody waits for each other.
+    let mut sorted = steps.to_vec();
+    sorted.sort_unstable();
     sqlx::query_as!(
         Claim,
         r#"
-        with free as (
-            select step.id
-              from step
-              join run on run.id = step.run
-             where step.id = any($1)
-               and step.state = 'ready'
-               and step.due_at <= $2
-               and (run.paused_at is null or step.kind = 'record')
-             order by step.id
-               for update of step
-        )
         update step
            set state = 'running', lease = lease + 1, lease_until = $3, worker = $4, again = false, changed_at = $2
-          from free
-         where step.id = free.id and step.state = 'ready'
+          from run
+         where step.id = any($1)
+           and step.state = 'ready'
+           and step.due_at <= $2
+           and run.id = step.run
+           and (run.paused_at is null or step.kind = 'record')
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries
         "#,
-        steps as &[StepId],
+        &sorted as &[StepId],
         now,
         now + engine.settings.lease,
         engine.settings.worker,
@@ -99,6 +95,9 @@ pub(super) enum Way {
 
 /// Gives claims back, and returns the steps that were still ours: nothing may be written for any other.
 pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: DateTime<Utc>) -> Result<HashSet<StepId>> {
+    // In one order, as all do who write several.
+    let mut leavings: Vec<_> = leavings.iter().collect();
+    leavings.sort_unstable_by_key(|leaving| leaving.step);
     let states = leavings.iter().map(|leaving| match leaving.way {
         Way::End(state) => state.name().to_owned(),
         Way::Again(_) | Way::Wait(_) => StepState::Ready.name().to_owned(),
@@ -114,13 +113,6 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
             select *
               from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::jsonb[], $7::integer[])
                    as leaving (step, lease, state, due_at, reason, tries)
-        ), ours as (
-            select step.id
-              from step
-              join leaving on leaving.step = step.id and leaving.lease = step.lease
-             where step.state = 'running'
-             order by step.id
-               for update of step
         )
         update step
            set state = leaving.state, reason = leaving.reason, lease_until = null, changed_at = $6,
@@ -129,7 +121,6 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
                tries = step.tries + leaving.tries,
                deaths = case when leaving.due_at is null then step.deaths else 0 end
           from leaving
-          join ours on ours.id = leaving.step
          where step.id = leaving.step and step.lease = leaving.lease and step.state = 'running'
         returning step.id as "id: StepId"
         "#,
@@ -179,7 +170,14 @@ impl Claim {
 
 /// The claims a node holds at present.
 #[derive(Debug, Clone, Default)]
-pub struct Leases(Arc<Mutex<HashMap<StepId, i64>>>);
+pub struct Leases(Arc<Mutex<Holdings>>);
+
+#[derive(Debug, Default)]
+struct Holdings {
+    claims: HashMap<StepId, i64>,
+    /// When the last renewal that succeeded was begun.
+    renewed: Option<Instant>,
+}
 
 /// A claim that is renewed for as long as this value lives.
 #[derive(Debug)]
@@ -198,47 +196,75 @@ impl std::ops::Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut held = self.leases.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.get(&self.claim.step) == Some(&self.claim.lease) {
-            held.remove(&self.claim.step);
-        }
+        self.leases.forget(self.claim.step, self.claim.lease);
     }
 }
 
 impl Leases {
     pub(super) fn hold(&self, claim: Claim) -> Held {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.step, claim.lease);
+        self.holdings().claims.insert(claim.step, claim.lease);
         Held { claim, leases: self.clone() }
     }
 
-    fn all(&self) -> (Vec<i64>, Vec<i64>) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().map(|(step, lease)| (step.0, *lease)).unzip()
+    /// Whether `claim`, made not before `since`, cannot have run out: nobody else has it then, whatever has happened
+    /// to this process meanwhile.
+    pub(super) fn still_hold(&self, claim: &Claim, since: Instant, lease: Duration) -> bool {
+        let holdings = self.holdings();
+        let last = holdings.renewed.map_or(since, |renewed| renewed.max(since));
+        holdings.claims.get(&claim.step) == Some(&claim.lease) && last.elapsed() < lease
     }
 
-    /// Renews every claim that is still ours.
+    /// Whether this node is working on `step`.
+    pub(super) fn has(&self, step: StepId) -> bool {
+        self.holdings().claims.contains_key(&step)
+    }
+
+    fn all(&self) -> (Vec<i64>, Vec<i64>) {
+        self.holdings().claims.iter().map(|(step, lease)| (step.0, *lease)).unzip()
+    }
+
+    fn forget(&self, step: StepId, lease: i64) {
+        let mut holdings = self.holdings();
+        if holdings.claims.get(&step) == Some(&lease) {
+            holdings.claims.remove(&step);
+        }
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews every claim that is still ours, and forgets the others.
     ///
     /// # Errors
     /// When the database cannot be written; the next renewal may come in time.
-    pub async fn renew(&self, engine: &Engine) -> Result<()> {
+    pub(super) async fn renew(&self, engine: &Engine) -> Result<()> {
         let (steps, leases) = self.all();
+        let begun = Instant::now();
         if steps.is_empty() {
             return Ok(());
         }
-        sqlx::query!(
+        let kept: HashSet<_> = sqlx::query_scalar!(
             r#"
             update step
                set lease_until = $3
               from unnest($1::bigint[], $2::bigint[]) as held (id, lease)
              where step.id = held.id and step.lease = held.lease and step.state = 'running'
+            returning step.id
             "#,
             &steps,
             &leases,
             engine.clock.now() + engine.settings.lease,
         )
-        .execute(&engine.aside)
+        .fetch_all(&engine.aside)
         .await
-        .context("renewing leases")?;
+        .context("renewing leases")?
+        .into_iter()
+        .collect();
+        for (step, lease) in steps.into_iter().zip(leases).filter(|(step, _)| !kept.contains(step)) {
+            self.forget(StepId(step), lease);
+        }
+        self.holdings().renewed = Some(begun);
         Ok(())
     }
 }

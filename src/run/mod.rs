@@ -24,6 +24,7 @@ mod plan;
 mod preview;
 pub mod recipient;
 mod record;
+mod release;
 mod render;
 pub mod rescue;
 mod start;

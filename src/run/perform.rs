@@ -2,14 +2,16 @@
 
 use anyhow::{Context, Result};
 
-use super::{Engine, expand::expand, notify::notify, record::record, render::render, transmit::transmit};
+use super::{
+    Engine, expand::expand, notify::notify, record::record, release::release, render::render, transmit::transmit,
+};
 use crate::{
     id::StepId,
     queue::{Hint, Stretch},
     workflow::Kind,
 };
 
-/// The steps of `stretch` that are there to be done. A single one is not looked up: claiming it finds out.
+/// The steps of `stretch` that are there to be done, the last one first. A single one is not looked up: claiming it finds out.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -22,11 +24,10 @@ pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
         r#"
         select id as "id: StepId"
           from step
-         where id between $1 and $2 and kind = $3 and state = 'ready' and due_at <= $4
-         order by id
+         where id = any($1) and kind = $2 and state = 'ready' and due_at <= $3
+         order by id desc
         "#,
-        id as StepId,
-        to as StepId,
+        &(id.0..=to.0).collect::<Vec<_>>(),
         kind as Kind,
         engine.clock.now(),
     )
@@ -39,8 +40,16 @@ pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
 /// Does the step that `hint` points to, if it is there to be done.
 ///
 /// # Errors
-/// Faults of the database; the step is then found again when its lease has run out.
+/// Faults, of the database or of the store; the step is put back then, or found again when its lease has run out.
 pub async fn perform(engine: &Engine, hint: Hint) -> Result<()> {
+    let done = step(engine, hint).await;
+    if let Err(fault) = &done {
+        release(engine, hint.id, fault).await.with_context(|| format!("after {fault:#}"))?;
+    }
+    done
+}
+
+async fn step(engine: &Engine, hint: Hint) -> Result<()> {
     match hint.kind {
         Kind::Expand => expand(engine, hint.id).await,
         Kind::Render => render(engine, hint.id).await,

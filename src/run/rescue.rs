@@ -33,12 +33,12 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
         r#"
         with due as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.hinted_at < step.due_at and step.due_at <= $1
+             where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
              order by step.due_at limit $3 for update of step skip locked
         ), unheard as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.due_at <= $2 and step.hinted_at <= $2
+             where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
              order by step.due_at limit $3 for update of step skip locked
         )
@@ -60,23 +60,26 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
     Ok(hints.len())
 }
 
-/// Takes care of steps whose lease ran out, and says how many there were.
+/// Takes care of steps whose lease ran out, and says how many there were. While the database was away nobody could
+/// renew a lease; so after it came back there is one lease's time to do so before anybody is given up.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn lapsed(engine: &Engine) -> Result<usize> {
+    let now = engine.clock.now();
     let lapsed = sqlx::query_as!(
         Lapsed,
         r#"
         select id as "step: StepId", lease, run as "run: RunId", name, kind as "kind: Kind", deaths,
                item as "item: ItemId", transmission as "transmission: TransmissionId"
           from step
-         where state = 'running' and lease_until < $1
+         where running and lease_until < $1 and pg_postmaster_start_time() < $3
          order by lease_until
          limit $2
         "#,
-        engine.clock.now(),
+        now,
         CHUNK,
+        now - engine.settings.lease,
     )
     .fetch_all(&engine.aside)
     .await

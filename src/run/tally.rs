@@ -43,7 +43,7 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
                (select count(*) from transmission
                  where troubled and state = 'uncertain') as "uncertain!"
           from step
-         where state = 'ready' and due_at <= $1
+         where ready and due_at <= $1
         "#,
         now,
     )

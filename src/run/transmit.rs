@@ -36,13 +36,15 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     };
     let Ready { account, parcel, frozen } = ready;
     let (name, limits) = (account.name().to_owned(), account.limits());
+    let begun = Instant::now();
     let opening = Opening { step, transmission, account: name.clone(), limits };
     let Some(Opened { claim, number, began_at, probe }) = engine.together.open.ask(engine, opening).await? else {
         return Ok(());
     };
     let claim = engine.leases.hold(claim);
     let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
-    let report = account.transmit(&parcel).await;
+    let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
+    let report = account.transmit_if(&parcel, &permit).await;
     let closing = Closing {
         step,
         lease: claim.lease,

@@ -62,6 +62,16 @@ impl Api {
         self.post(&path, body).await["id"].as_i64().unwrap()
     }
 
+    /// Sets up a document from a template, and a user it can be rendered for.
+    pub async fn set_up_orders(&self) {
+        let parameter = json!({ "since": { "type": "date", "default": "2026-01-01" } });
+        let orders = json!({ "name": "orders", "title": "Open orders", "kind": "template",
+            "template": "templates/open-orders.typ", "params": parameter });
+        self.post("/documents", orders).await;
+        let attributes = json!({ "company": "Harbour Homes" });
+        self.post("/users", json!({ "name": "site-a", "title": "Site A", "attributes": attributes })).await;
+    }
+
     pub async fn run(&self, run: i64) -> Value {
         self.get(&format!("/runs/{run}")).await
     }
@@ -115,6 +125,13 @@ pub fn batch(name: &str, account: &str, mailboxes: impl IntoIterator<Item = Stri
     })
 }
 
+/// The same batch with the document from a template instead, for the user it can be rendered for.
+pub fn with_orders(mut batch: Value, params: Value) -> Value {
+    batch["documents"] = json!([{ "document": "orders", "params": params }]);
+    batch["run_as"] = "site-a".into();
+    batch
+}
+
 /// A stored document, as batches hold it.
 pub fn stored(name: &str, bytes: &[u8]) -> Value {
     let content = BASE64_STANDARD.encode(bytes);
@@ -122,7 +139,8 @@ pub fn stored(name: &str, bytes: &[u8]) -> Value {
 }
 
 /// `count` mailboxes whose names begin with `word`.
-pub fn mailboxes(word: &str, count: usize) -> impl Iterator<Item = String> {
+pub fn mailboxes(word: &str, count: usize) -> impl Iterator<Item = String> + use<> {
+    let word = word.to_owned();
     (0..count).map(move |number| format!("{word}-{number}@test.local"))
 }
 

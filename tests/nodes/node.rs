@@ -87,7 +87,26 @@ impl Node {
 
     /// Asks it to stop, with SIGTERM.
     pub fn terminate(&self) {
-        assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
+        self.signal("TERM");
+    }
+
+    /// Stops its clock, so to say: it does nothing until it is woken.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn wake(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let signal = format!("-{name}");
+        assert!(Command::new("kill").args([&signal, &self.pid().to_string()]).status().unwrap().success());
+    }
+
+    /// How it ended, if it did.
+    pub fn is_gone(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Waits until it has ended by itself.

@@ -13,28 +13,34 @@ use crate::{api::Api, database::TestDatabase, node::Node};
 
 /// Where a Postbook is installed.
 pub struct Site {
-    /// Set when its book is on the tests' server; otherwise it has a Postgres of its own.
+    /// Set when its book is on the tests' server.
     database: Option<TestDatabase>,
     folder: TempDir,
+    /// Settings that differ from those in the file.
+    environment: Vec<(String, String)>,
     token: OnceLock<String>,
 }
 
 impl Site {
     /// With a database of its own on the tests' server. `settings` are added to the usual ones.
     pub async fn new(settings: &str) -> Self {
-        Self::install(Some(TestDatabase::create().await), settings)
+        let database = TestDatabase::create().await;
+        let mut site = Self::on(&database.url, settings);
+        site.database = Some(database);
+        site
     }
 
     /// With a Postgres of its own.
     pub fn private(settings: &str) -> Self {
-        Self::install(None, settings)
+        Self::on("", settings)
     }
 
-    fn install(database: Option<TestDatabase>, settings: &str) -> Self {
-        let site = Self { database, folder: tempfile::tempdir().unwrap(), token: OnceLock::new() };
+    /// With its book at `url`.
+    pub fn on(url: &str, settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { database: None, folder, environment: Vec::new(), token: OnceLock::new() };
         fs::create_dir(site.outbox()).unwrap();
         quick_workflow(&site.path("workflows/quick"));
-        let url = site.database.as_ref().map(|it| it.url.as_str()).unwrap_or_default();
         let usual = format!(
             r#"
 [database]
@@ -58,6 +64,13 @@ level = "warn"
         );
         fs::write(site.config(), usual + &settings.replace("OUTBOX", &site.outbox().display().to_string())).unwrap();
         site
+    }
+
+    /// The same, with another value for a setting such as `engine.lease`.
+    pub fn with(mut self, setting: &str, value: impl ToString) -> Self {
+        let name = format!("POSTBOOK__{}", setting.to_uppercase().replace('.', "__"));
+        self.environment.push((name, value.to_string()));
+        self
     }
 
     /// Starts the program with `arguments` and waits until it is ready.
@@ -84,6 +97,7 @@ level = "warn"
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
         command.arg("--config").arg(self.config()).arg("--data").arg(self.data()).args(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

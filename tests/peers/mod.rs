@@ -70,6 +70,12 @@ impl Postfix {
         found.await.unwrap_or_else(|_| mails_in(&inbox, message_id))
     }
 
+    /// Whether everything it took is in the inbox.
+    pub fn is_idle(&self) -> bool {
+        let queue = Path::new(&self.env["SMTP_MAILDIR"]).join("../../queue");
+        ["maildrop", "incoming", "active", "deferred"].iter().all(|it| !has_files(&queue.join(it)))
+    }
+
     /// Where the mails arrive.
     pub fn inbox(&self) -> PathBuf {
         Path::new(&self.env["SMTP_MAILDIR"]).join("new")
@@ -121,8 +127,12 @@ impl Sink {
 
     /// The messages to `mailbox` as they arrived.
     pub fn mails(&self, mailbox: &str) -> Vec<Vec<u8>> {
-        let mail = |it: &Noted| fs::read(self.folder().join(format!("{}.eml", it.number))).unwrap();
-        self.noted(mailbox).iter().map(mail).collect()
+        self.noted(mailbox).iter().map(|it| self.mail(it)).collect()
+    }
+
+    /// The message that a note is about, as it arrived.
+    pub fn mail(&self, noted: &Noted) -> Vec<u8> {
+        fs::read(self.folder().join(format!("{}.eml", noted.number))).unwrap()
     }
 
     fn folder(&self) -> PathBuf {
@@ -147,6 +157,13 @@ fn env(peer: &str) -> BTreeMap<String, String> {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Whether there is a file in `folder` or below. What disappears meanwhile is not there.
+fn has_files(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.any(|path| if path.is_dir() { has_files(&path) } else { path.exists() })
 }
 
 fn mails_in(inbox: &Path, message_id: &str) -> Vec<Vec<u8>> {

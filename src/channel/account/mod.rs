@@ -16,7 +16,7 @@ use crate::{
     reason::{Reason, Scope},
 };
 
-use super::{Outcome, Parcel, Report, Settle, check, discard, email::Email, folder::Folder};
+use super::{Outcome, Parcel, Permit, Report, Settle, check, discard, email::Email, folder::Folder};
 
 /// What a URL may begin with.
 const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
@@ -70,8 +70,13 @@ impl Account {
 
     /// Makes one attempt.
     pub async fn transmit(&self, parcel: &Parcel) -> Report {
+        self.transmit_if(parcel, &|| true).await
+    }
+
+    /// Makes one attempt, unless `permit` is gone when it comes to sending.
+    pub async fn transmit_if(&self, parcel: &Parcel, permit: Permit<'_>) -> Report {
         match self.admit(parcel) {
-            Ok(contact) => self.drive(parcel, &contact).await,
+            Ok(contact) => self.drive(parcel, &contact, permit).await,
             Err(reason) => Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false },
         }
     }
@@ -102,9 +107,9 @@ impl Account {
         Ok(contact)
     }
 
-    async fn drive(&self, parcel: &Parcel, contact: &Contact) -> Report {
+    async fn drive(&self, parcel: &Parcel, contact: &Contact, permit: Permit<'_>) -> Report {
         match (&self.driver, contact) {
-            (Driver::Email(email), Contact::Mailbox(mailbox)) => email.transmit(parcel, mailbox).await,
+            (Driver::Email(email), Contact::Mailbox(mailbox)) => email.transmit(parcel, mailbox, permit).await,
             (Driver::Folder(folder), contact) => folder.transmit(parcel, contact).await,
             (Driver::Discard | Driver::Email(_), _) => discard::transmit(parcel),
         }

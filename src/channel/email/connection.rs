@@ -141,6 +141,11 @@ impl Connection {
         matches!(outcome, Outcome::Delivered(_)) || self.ask(Rset, transcript).await.is_ok()
     }
 
+    /// Leaves the server alone with what it waits for.
+    pub(super) fn abandon(&mut self) {
+        self.lost = true;
+    }
+
     /// Takes leave; what the server makes of it does not matter.
     pub(super) async fn leave(&mut self) {
         let _ = timeout(self.patience.answer, self.line.command(Quit)).await;

@@ -34,7 +34,7 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Proof, Report,
+    Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
 };
 
@@ -56,10 +56,11 @@ pub(super) struct Email {
 }
 
 /// A message ready for the wire.
-struct Letter {
+struct Letter<'a> {
     from: Address,
     to: Mailbox,
     bytes: Vec<u8>,
+    permit: Permit<'a>,
 }
 
 impl Email {
@@ -70,11 +71,11 @@ impl Email {
         Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
     }
 
-    pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox) -> Report {
+    pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
-                let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes };
+                let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes, permit };
                 self.send(&letter, &mut transcript).await
             }
             Err(reason) => (Outcome::Refused(reason), false),
@@ -99,7 +100,7 @@ impl Email {
     }
 
     /// What came of it, and whether it ended before the recipient was named.
-    async fn send(&self, letter: &Letter, transcript: &mut Transcript) -> (Outcome, bool) {
+    async fn send(&self, letter: &Letter<'_>, transcript: &mut Transcript) -> (Outcome, bool) {
         let _turn = self.pool.turn().await;
         let mut connection = match self.begin(letter, transcript).await {
             Ok(connection) => connection,
@@ -116,7 +117,7 @@ impl Email {
     ///
     /// A kept connection may have been closed by the server meanwhile. That shows here, before anything was sent, so
     /// that going on with another one repeats nothing.
-    async fn begin(&self, letter: &Letter, transcript: &mut Transcript) -> Result<Connection, Outcome> {
+    async fn begin(&self, letter: &Letter<'_>, transcript: &mut Transcript) -> Result<Connection, Outcome> {
         while let Some(mut connection) = self.pool.take() {
             transcript.note(&format!("on an open connection to {}", connection.host()));
             let mail = self.mail(&connection, letter)?;
@@ -135,7 +136,7 @@ impl Email {
     }
 
     /// The command that opens the transaction, if the server can take the letter at all.
-    fn mail(&self, connection: &Connection, letter: &Letter) -> Result<Mail, Outcome> {
+    fn mail(&self, connection: &Connection, letter: &Letter<'_>) -> Result<Mail, Outcome> {
         let mut parameters = Vec::new();
         if let Some(limit) = connection.size_limit() {
             if limit > 0 && letter.bytes.len() > limit {
@@ -155,7 +156,7 @@ impl Email {
     async fn deliver(
         &self,
         connection: &mut Connection,
-        letter: &Letter,
+        letter: &Letter<'_>,
         transcript: &mut Transcript,
     ) -> Result<Outcome, Outcome> {
         let recipient = Rcpt::new(letter.to.address().clone(), Vec::new());
@@ -163,7 +164,11 @@ impl Email {
             return Err(self.outcome(connection, Stage::Recipient, trouble));
         }
         match connection.command(Data, transcript).await {
-            Ok(reply) if reply.code == 354 => {}
+            Ok(reply) if reply.code == 354 && (letter.permit)() => {}
+            Ok(reply) if reply.code == 354 => {
+                connection.abandon();
+                return Err(Outcome::Deferred { reason: too_late(), after: None });
+            }
             Ok(reply) => return Err(self.outcome(connection, Stage::Data, Trouble::Said(reply))),
             Err(trouble) => return Err(self.outcome(connection, Stage::Data, trouble)),
         }
@@ -191,6 +196,12 @@ pub(super) fn sender(config: &AccountConfig) -> Result<Sender, AccountFault> {
 
 fn proof(connection: &Connection, reply: &Reply) -> Proof {
     Proof { by: connection.host().to_owned(), text: reply.to_string() }
+}
+
+/// The server waits for a message that it does not get.
+fn too_late() -> Reason {
+    let text = "the claim ran out before the message was sent, so it was not: this process was held up for too long";
+    Reason::new(Scope::Attempt, "claim-ran-out", text)
 }
 
 fn too_big(size: usize, limit: usize, host: &str) -> Reason {

@@ -3,6 +3,7 @@
     code-550...        that answer to RCPT; `code-550-5.1.1...` with an enhanced code
     data-554...        the same, after the message
     flaky-2...         451 4.7.1 for the first two tries at that mailbox, then taken, as greylisting does
+    often-3...         451 4.3.0 at every third try at that mailbox
     hang...            no answer to RCPT
     mute...            the message is read and kept, but never answered
     slow-0.5...        taken, but the answer to the message comes after that many seconds
@@ -45,6 +46,10 @@ def answer_to_rcpt(mailbox):
         tries[mailbox] = tries.get(mailbox, 0) + 1
         if tries[mailbox] <= int(flaky[1]):
             return "451 4.7.1 Greylisted, try again later"
+    if often := re.match(r"often-(\d+)", mailbox):
+        tries[mailbox] = tries.get(mailbox, 0) + 1
+        if tries[mailbox] % int(often[1]) == 0:
+            return "451 4.3.0 Try again later"
     return "250 2.1.5 Ok"
 
 

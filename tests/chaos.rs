@@ -1,0 +1,50 @@
+//! A storm: real mail through several nodes while they, their database and their disk are taken away in every way;
+//! then the mail servers' own record is compared with the book.
+//!
+//! Without more being said it is a short one, with all kinds of faults. `ops/chaos` makes it as long as one likes.
+
+#[allow(dead_code, reason = "the storm uses a part of it")]
+#[path = "nodes/api.rs"]
+mod api;
+#[allow(dead_code, reason = "the storm has a server of its own")]
+#[path = "nodes/database.rs"]
+mod database;
+#[allow(dead_code, reason = "the storm uses a part of it")]
+#[path = "nodes/node.rs"]
+mod node;
+mod peers;
+#[path = "nodes/server.rs"]
+mod server;
+#[allow(dead_code, reason = "the storm uses a part of it")]
+#[path = "nodes/site.rs"]
+mod site;
+
+#[path = "chaos/book.rs"]
+mod book;
+#[path = "chaos/disk.rs"]
+mod disk;
+#[path = "chaos/fault.rs"]
+mod fault;
+#[path = "chaos/fleet.rs"]
+mod fleet;
+#[path = "chaos/load.rs"]
+mod load;
+#[path = "chaos/plan.rs"]
+mod plan;
+#[path = "chaos/record.rs"]
+mod record;
+#[path = "chaos/recovery.rs"]
+mod recovery;
+#[path = "chaos/report.rs"]
+mod report;
+#[path = "chaos/storm.rs"]
+mod storm;
+
+use plan::Plan;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_loses_no_mail_and_the_book_admits_what_came_twice() {
+    let report = storm::ride_out(Plan::wanted()).await;
+    println!("{report}");
+    assert_eq!(report.complaints(), Vec::<String>::new());
+}
