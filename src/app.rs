@@ -17,7 +17,7 @@ use crate::{
     catalog::{self, Shelf},
     channel::{
         Settle,
-        account::{AccountConfig, Channels},
+        account::{AccountConfig, Channels, Limits},
     },
     clock::Clock,
     config::{self, Config},
@@ -139,7 +139,9 @@ fn account_config(account: &config::Account) -> AccountConfig {
         }),
         ca: account.ca.clone(),
         timeout: account.timeout.unwrap_or(defaults.timeout),
-        at_once: account.at_once.map_or(defaults.at_once, NonZeroUsize::get),
+        // One node alone can have all turns.
+        connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),
+        limits: Limits { at_once: account.at_once, per_minute: account.per_minute },
         greylist: account.greylist.unwrap_or(defaults.greylist),
         final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),

@@ -130,7 +130,9 @@ pub struct Account {
     pub timeout: Option<Duration>,
     #[serde(default, with = "humantime_serde")]
     pub final_timeout: Option<Duration>,
+    pub connections: Option<NonZeroUsize>,
     pub at_once: Option<NonZeroUsize>,
+    pub per_minute: Option<NonZeroUsize>,
     #[serde(default, with = "humantime_serde")]
     pub greylist: Option<Duration>,
     #[serde(default)]

@@ -41,8 +41,8 @@
 //!    touching a row, so that `run/preview.rs` can ask the same question. Steps are added with the last chunk, none before.
 //! 4. `run/render.rs` lets [`document`] make the bytes, stores them under their digest, and sets free the transmissions
 //!    that wait for no other item.
-//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims, writes the attempt, sends by
-//!    [`channel`], and writes the outcome. It is the pattern the other steps follow.
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), asks whether the account may be used
+//!    ([`run::allowance`]), claims, writes the attempt, sends by [`channel`], and writes the outcome. It is the pattern the other steps follow.
 //! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].

@@ -3,6 +3,8 @@
 
 mod peers;
 
+#[path = "nodes/accounts.rs"]
+mod accounts;
 #[path = "nodes/acts.rs"]
 mod acts;
 #[path = "nodes/api.rs"]

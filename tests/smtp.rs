@@ -232,7 +232,7 @@ async fn connections_are_used_again_even_after_a_refusal() {
 async fn no_more_connections_are_opened_than_allowed() {
     let sink = Sink::running();
     let mut config = sink.plain();
-    config.at_once = 3;
+    config.connections = 3;
     let account = open(&config);
     let mailbox = format!("{}@test.local", unique());
 

@@ -1,6 +1,6 @@
 //! What an administrator writes about an account, and what can be wrong with it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -35,15 +35,30 @@ pub struct AccountConfig {
     /// slow servers get messages twice.
     #[serde(default = "ten_minutes", with = "humantime_serde")]
     pub final_timeout: Duration,
-    /// How many connections may be open at once on each node.
+    /// How many connections each node may have open.
     #[serde(default = "four")]
-    pub at_once: usize,
+    pub connections: usize,
+    /// What may be sent at most, all nodes together.
+    #[serde(default)]
+    pub limits: Limits,
     /// The least time to wait when a server greylists. Less is mostly in vain.
     #[serde(default = "five_minutes", with = "humantime_serde")]
     pub greylist: Duration,
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+}
+
+/// What may be sent by an account at most, all nodes together. Nothing is counted for an account without limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How many at once.
+    #[serde(default)]
+    pub at_once: Option<NonZeroUsize>,
+    /// How many begun in any minute.
+    #[serde(default)]
+    pub per_minute: Option<NonZeroUsize>,
 }
 
 fn repeat() -> Settle {
@@ -77,7 +92,8 @@ impl AccountConfig {
             ca: None,
             timeout: minute(),
             final_timeout: ten_minutes(),
-            at_once: four(),
+            connections: four(),
+            limits: Limits::default(),
             greylist: five_minutes(),
             refuse: Vec::new(),
         }
@@ -131,6 +147,6 @@ pub enum AccountFault {
     Certificate(String),
     #[error("`refuse` is for rehearsals with folder and discard accounts only; take it out")]
     Rehearsal,
-    #[error("`at_once` is 0; write how many connections may be open at once, such as 4")]
+    #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

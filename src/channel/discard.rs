@@ -6,5 +6,6 @@ use super::{Outcome, Parcel, Proof, Report};
 pub(super) fn transmit(parcel: &Parcel) -> Report {
     let bytes: usize = parcel.files.iter().map(|file| file.bytes.len()).sum();
     let text = format!("{} files of {bytes} bytes in all, thrown away as this account is told to", parcel.files.len());
-    Report { outcome: Outcome::Delivered(Proof { by: "discard".to_owned(), text }), transcript: String::new() }
+    let outcome = Outcome::Delivered(Proof { by: "discard".to_owned(), text });
+    Report { outcome, transcript: String::new(), for_anybody: false }
 }

@@ -99,6 +99,8 @@ impl Outcome {
 pub struct Report {
     pub outcome: Outcome,
     pub transcript: String,
+    /// Whether it would have come to this for anybody: it ended before the recipient mattered.
+    pub for_anybody: bool,
 }
 
 /// Who says that it arrived, in whose words.

@@ -3,6 +3,7 @@
 //! Commands put a node's parts together, hand on to the parts behind, and print what came of it: tables for people,
 //! JSON with `--json`. They end with 0 when it worked, 1 when it did not, 2 when it was asked wrongly.
 
+mod accounts;
 mod apply;
 mod check;
 mod demo;
@@ -92,6 +93,11 @@ enum Command {
     Settle(runs::Settle),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
+    /// Lists accounts, and whether they are paused.
+    Accounts(accounts::Accounts),
+    /// Pauses and resumes an account.
+    #[command(subcommand)]
+    Account(accounts::Account),
     /// Adds, lists and disables users.
     #[command(subcommand)]
     User(people::User),
@@ -154,6 +160,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
+        Command::Accounts(accounts) => accounts.run(&place).await?,
+        Command::Account(account) => account.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
         Command::Bench(bench) => {

@@ -73,6 +73,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     page.gauge("database_up", "Whether the database answers.", u8::from(tally.is_some()));
     if let Some(tally) = tally {
         tallied(&tally, &mut page);
+        accounts(&app, &tally, &mut page);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.0)
 }
@@ -87,6 +88,13 @@ fn tallied(tally: &Tally, page: &mut Page) {
     page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
 }
 
+fn accounts(app: &App, tally: &Tally, page: &mut Page) {
+    page.about("account_paused", "gauge", "Whether nothing is sent by the account.");
+    for name in app.accounts.keys() {
+        page.line("account_paused", Some(("account", name)), u8::from(tally.paused_accounts.contains(name)));
+    }
+}
+
 /// A page of numbers while it is written. Writing to a string cannot fail.
 struct Page(String);
 
@@ -95,9 +103,8 @@ impl Page {
         let _ = writeln!(self.0, "# HELP postbook_{name} {help}\n# TYPE postbook_{name} {kind}");
     }
 
-    /// Labels are words of our own, so there is nothing in them to escape.
     fn line(&mut self, name: &str, label: Option<(&str, &str)>, value: impl Display) {
-        let label = label.map_or_else(String::new, |(label, word)| format!("{{{label}=\"{word}\"}}"));
+        let label = label.map_or_else(String::new, |(label, word)| format!("{{{label}=\"{}\"}}", escaped(word)));
         let _ = writeln!(self.0, "postbook_{name}{label} {value}");
     }
 
@@ -105,4 +112,9 @@ impl Page {
         self.about(name, "gauge", help);
         self.line(name, None, value);
     }
+}
+
+/// Names of accounts are whatever somebody wrote.
+fn escaped(word: &str) -> String {
+    word.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }

@@ -6,7 +6,7 @@ use super::Problem;
 use crate::{
     account::{TokenError, UserError},
     catalog::{SaveError, document::DeleteError},
-    run::{StartError, act::ActError},
+    run::{StartError, act::ActError, allowance::HoldError},
 };
 
 impl From<SaveError> for Problem {
@@ -68,6 +68,16 @@ impl From<ActError> for Problem {
             ActError::UnknownRun(_) | ActError::UnknownTransmission(_) => {
                 Self::new(StatusCode::NOT_FOUND, error.to_string())
             }
+        }
+    }
+}
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Fault(fault) => fault.into(),
+            HoldError::NotNow(_) => Self::conflict(error),
+            HoldError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
         }
     }
 }

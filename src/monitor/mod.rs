@@ -1,3 +1,4 @@
 //! Monitors: the users who are told.
 
 pub mod alert;
+pub mod outage;

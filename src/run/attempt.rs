@@ -3,7 +3,7 @@
 //! Both are done for many attempts in one transaction. Closing takes the run's fence, then the steps, the attempts and
 //! the transmissions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -12,34 +12,44 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, StepState,
+    allowance::{self, Wanted},
     claim::{self, Claim, Leaving, Way},
     record,
     together::Wish,
     verdict::{Closing, Verdict},
 };
-use crate::id::{StepId, TransmissionId};
+use crate::{
+    channel::account::Limits,
+    id::{StepId, TransmissionId},
+};
 
 /// The wish to attempt a transmission through an account.
 pub(super) struct Opening {
     pub step: StepId,
     pub transmission: TransmissionId,
     pub account: String,
+    pub limits: Limits,
 }
 
 /// A claim, and the number of the attempt that was opened with it.
 pub(super) struct Opened {
     pub claim: Claim,
     pub number: i32,
+    pub began_at: DateTime<Utc>,
+    /// Whether it tries an account that was paused.
+    pub probe: bool,
 }
 
 impl Wish for Opening {
-    /// Nothing when the step is not there to be done. A transmission that is no longer queued ends its step.
+    /// Nothing when the step is not there to be done, or was put off because its account does not admit it. A transmission that is no longer queued ends its step.
     type Answer = Option<Opened>;
 
     async fn grant(engine: &Engine, wishes: &[Self]) -> Result<Vec<Option<Opened>>> {
         let mut db = engine.db.begin().await.context("beginning attempts")?;
         let now = engine.clock.now();
-        let steps: Vec<_> = wishes.iter().map(|opening| opening.step).collect();
+        let wanted: Vec<_> = wishes.iter().map(Self::wanted).collect();
+        let admitted = allowance::admit(&mut db, &wanted, now).await?;
+        let steps: Vec<_> = admitted.keys().copied().collect();
         let claims = claim::take(&mut db, engine, &steps, now).await?;
         let mut claims: HashMap<_, _> = claims.into_iter().map(|claim| (claim.step, claim)).collect();
         let numbers = open(&mut db, engine, (wishes, &claims), now).await?;
@@ -52,9 +62,16 @@ impl Wish for Opening {
         db.commit().await.context("committing the intent to transmit")?;
         let mut opened = |opening: &Self| {
             let number = *numbers.get(&opening.step)?;
-            Some(Opened { claim: claims.remove(&opening.step)?, number })
+            let probe = *admitted.get(&opening.step)?;
+            Some(Opened { claim: claims.remove(&opening.step)?, number, began_at: now, probe })
         };
         Ok(wishes.iter().map(&mut opened).collect())
+    }
+}
+
+impl Opening {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { step: self.step, transmission: self.transmission, account: &self.account, limits: self.limits }
     }
 }
 
@@ -104,12 +121,13 @@ impl Wish for Closing {
         let now = engine.clock.now();
         let runs: BTreeSet<_> = wishes.iter().map(|closing| closing.run).collect();
         record::fence(&mut db, &runs).await?;
-        let mut closed = judge(&mut db, wishes, now).await?;
+        let mut closed = judge(engine, &mut db, wishes, now).await?;
         let leavings = closed.iter().map(Closed::leaving).collect::<Result<Vec<_>>>()?;
         let ours = claim::leave(&mut db, &leavings, now).await?;
         closed.retain(|closed| ours.contains(&closed.closing.step));
         close(&mut db, &closed, now).await?;
         settle(&mut db, &closed, now).await?;
+        hand_on(&mut db, &closed, now).await?;
         let settled = closed.iter().filter(|closed| closed.verdict.next_at.is_none());
         let settled: BTreeSet<_> = settled.map(|closed| closed.closing.run).collect();
         for run in settled {
@@ -129,7 +147,8 @@ struct Closed<'a> {
 impl Closed<'_> {
     fn leaving(&self) -> Result<Leaving> {
         let way = match self.verdict.next_at {
-            Some(next_at) => Way::Again(next_at),
+            Some(next_at) if self.verdict.counts => Way::Again(next_at),
+            Some(next_at) => Way::Wait(next_at),
             None => Way::End(self.verdict.step),
         };
         let reason = self.verdict.reason()?;
@@ -138,9 +157,21 @@ impl Closed<'_> {
 }
 
 /// What each outcome means; in a run that was cancelled meanwhile there is no next attempt.
-async fn judge<'a>(db: &mut PgConnection, wishes: &'a [Closing], now: DateTime<Utc>) -> Result<Vec<Closed<'a>>> {
-    let mut closed: Vec<_> =
-        wishes.iter().map(|closing| Closed { closing, verdict: Verdict::of(closing, now) }).collect();
+async fn judge<'a>(
+    engine: &Engine,
+    db: &mut PgConnection,
+    wishes: &'a [Closing],
+    now: DateTime<Utc>,
+) -> Result<Vec<Closed<'a>>> {
+    let mut waits = allowance::learn(engine, db, wishes, now).await?;
+    let mut closed = Vec::with_capacity(wishes.len());
+    for closing in wishes {
+        let verdict = match waits.remove(&closing.step) {
+            Some(wait) => Verdict::waiting(wait)?,
+            None => Verdict::of(closing, now),
+        };
+        closed.push(Closed { closing, verdict });
+    }
     let again = closed.iter().filter(|closed| closed.verdict.next_at.is_some());
     let again: BTreeSet<_> = again.map(|closed| closed.closing.run).collect();
     if again.is_empty() {
@@ -204,5 +235,17 @@ async fn settle(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>
     .execute(db)
     .await
     .with_context(|| format!("settling {} transmissions", closed.len()))?;
+    Ok(())
+}
+
+/// Hands on the turns of accounts that have so many at once.
+async fn hand_on(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>) -> Result<()> {
+    let mut turns: BTreeMap<&str, (Limits, usize)> = BTreeMap::new();
+    for Closed { closing, .. } in closed.iter().filter(|closed| closed.closing.limits.at_once.is_some()) {
+        turns.entry(&closing.account).or_insert((closing.limits, 0)).1 += 1;
+    }
+    for (account, (limits, ended)) in turns {
+        allowance::hand_on(db, (account, limits), ended, now).await?;
+    }
     Ok(())
 }

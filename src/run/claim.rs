@@ -89,6 +89,8 @@ pub(super) enum Way {
     End(StepState),
     /// It is due again then, with one try more on its account.
     Again(DateTime<Utc>),
+    /// It is due again then, as if it had not been tried.
+    Wait(DateTime<Utc>),
 }
 
 /// Gives claims back, and returns the steps that were still ours: nothing may be written for any other.
@@ -98,24 +100,25 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
     leavings.sort_unstable_by_key(|leaving| leaving.step);
     let states = leavings.iter().map(|leaving| match leaving.way {
         Way::End(state) => state.name().to_owned(),
-        Way::Again(_) => StepState::Ready.name().to_owned(),
+        Way::Again(_) | Way::Wait(_) => StepState::Ready.name().to_owned(),
     });
     let due = leavings.iter().map(|leaving| match leaving.way {
         Way::End(_) => None,
-        Way::Again(due_at) => Some(due_at),
+        Way::Again(due_at) | Way::Wait(due_at) => Some(due_at),
     });
+    let tries = leavings.iter().map(|leaving| i32::from(matches!(leaving.way, Way::Again(_))));
     let ours = sqlx::query_scalar!(
         r#"
         with leaving as (
             select *
-              from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::jsonb[])
-                   as leaving (step, lease, state, due_at, reason)
+              from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::jsonb[], $7::integer[])
+                   as leaving (step, lease, state, due_at, reason, tries)
         )
         update step
            set state = leaving.state, reason = leaving.reason, lease_until = null, changed_at = $6,
                due_at = coalesce(leaving.due_at, step.due_at),
                hinted_at = case when leaving.due_at is null then step.hinted_at else $6 end,
-               tries = step.tries + case when leaving.due_at is null then 0 else 1 end,
+               tries = step.tries + leaving.tries,
                deaths = case when leaving.due_at is null then step.deaths else 0 end
           from leaving
          where step.id = leaving.step and step.lease = leaving.lease and step.state = 'running'
@@ -127,6 +130,7 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
         &due.collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &leavings.iter().map(|leaving| leaving.reason.clone()).collect::<Vec<_>>() as &[Option<Value>],
         now,
+        &tries.collect::<Vec<_>>(),
     )
     .fetch_all(db)
     .await

@@ -7,8 +7,8 @@ use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use super::{
-    Leases, artifact::Keeping, attempt::Opening, frozen::Frozen, item::Taking, parcel::Wanted, together::Together,
-    verdict::Closing,
+    Leases, allowance::Doubts, artifact::Keeping, attempt::Opening, frozen::Frozen, item::Taking, parcel::Wanted,
+    together::Together, verdict::Closing,
 };
 use crate::{
     channel::account::Channels,
@@ -31,6 +31,8 @@ pub struct Engine {
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
+    /// What this node has seen of its accounts.
+    pub(super) doubts: Doubts,
     /// What this node's handlers ask of the database together.
     pub(super) together: Rounds,
     pub(super) frozen: Cache<RunId, Arc<Frozen>>,
@@ -82,6 +84,7 @@ impl Engine {
             toolbox: Arc::new(toolbox),
             settings,
             leases: Leases::default(),
+            doubts: Doubts::default(),
             together: Rounds::default(),
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),

@@ -5,6 +5,7 @@
 //! comes next. A worker that lost its claim can write nothing: every write names the lease it holds.
 
 pub mod act;
+pub mod allowance;
 mod artifact;
 mod attempt;
 pub mod book;

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, StepState,
-    claim::{Held, claim},
+    claim::claim,
     frozen::{self, Frozen},
     log,
 };
@@ -36,14 +36,33 @@ pub(super) async fn notify(engine: &Engine, step: StepId) -> Result<()> {
     if !claim.end(&mut db, StepState::Done, None, now).await? {
         return Ok(());
     }
-    let transmit = frozen.step_of(Kind::Transmit).context("a workflow without a step that transmits")?;
-    let monitors = alert::monitors(&mut db).await?;
-    let hints = notices(&mut db, &claim, transmit, (&message, &monitors), now).await?;
-    let unreachable: Vec<_> = monitors.iter().filter(|monitor| monitor.contact.is_none()).collect();
-    let text = format!("{} monitors told, {} without an e-mail address", hints.len(), unreachable.len());
-    log::write(&mut db, claim.run, now, ("notified", text, json!({ "notices": hints.len() }))).await?;
-    queue::push(&mut db, &hints).await?;
+    let Told { notices, unreachable } = tell(&mut db, &frozen, (None, &message), now).await?;
+    let text = format!("{notices} monitors told, {unreachable} without an e-mail address");
+    log::write(&mut db, claim.run, now, ("notified", text, json!({ "notices": notices }))).await?;
     db.commit().await.context("notifying")
+}
+
+/// Who was told.
+pub(super) struct Told {
+    pub notices: usize,
+    /// Monitors without a mailbox.
+    pub unreachable: usize,
+}
+
+/// Writes a notice to each monitor, in the caller's transaction: once for each `key`, or for each end of the run.
+pub(super) async fn tell(
+    db: &mut PgConnection,
+    frozen: &Frozen,
+    (key, message): (Option<&str>, &Message),
+    now: DateTime<Utc>,
+) -> Result<Told> {
+    let transmit = frozen.step_of(Kind::Transmit).context("a workflow without a step that transmits")?;
+    let monitors = alert::monitors(db).await?;
+    let unreachable = monitors.iter().filter(|monitor| monitor.contact.is_none()).count();
+    let fresh = notices(db, frozen.run, (key, message, &monitors), now).await?;
+    let hints = steps(db, frozen.run, transmit, &fresh, now).await?;
+    queue::push(db, &hints).await?;
+    Ok(Told { notices: hints.len(), unreachable })
 }
 
 /// The notice's words, from the workflow's own template.
@@ -63,34 +82,33 @@ async fn words(engine: &Engine, frozen: &Frozen, node: &Node) -> Result<Message>
 
 async fn notices(
     db: &mut PgConnection,
-    claim: &Held,
-    transmit: &str,
-    (message, monitors): (&Message, &[alert::Monitor]),
+    run: RunId,
+    (key, message, monitors): (Option<&str>, &Message, &[alert::Monitor]),
     now: DateTime<Utc>,
-) -> Result<Vec<Hint>> {
+) -> Result<Vec<TransmissionId>> {
     let reachable: Vec<_> = monitors.iter().filter_map(|monitor| Some((monitor, monitor.contact.clone()?))).collect();
-    let fresh = sqlx::query_scalar!(
+    sqlx::query_scalar!(
         r#"
         insert into transmission (run, purpose, key, recipient_name, channel, contact, state, waiting, message,
                                   created_at, changed_at)
-        select run.id, 'notice', 'notice:' || run.closings || ':' || monitor.name, monitor.title, 'email',
+        select run.id, 'notice', 'notice:' || coalesce($7, run.closings::text) || ':' || monitor.name, monitor.title, 'email',
                monitor.contact, 'queued', 0, $5, $6, $6
           from run, unnest($2::text[], $3::text[], $4::text[]) as monitor (name, title, contact)
          where run.id = $1
         on conflict on constraint transmission_key_is_unique_in_its_run do nothing
         returning id as "id: TransmissionId"
         "#,
-        claim.run as RunId,
+        run as RunId,
         &reachable.iter().map(|(monitor, _)| monitor.name.clone()).collect::<Vec<_>>(),
         &reachable.iter().map(|(monitor, _)| monitor.title.clone()).collect::<Vec<_>>(),
         &reachable.iter().map(|(_, contact)| contact.clone()).collect::<Vec<_>>(),
         serde_json::to_value(message)?,
         now,
+        key,
     )
-    .fetch_all(&mut *db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("writing the notices of run {}", claim.run))?;
-    steps(db, claim.run, transmit, &fresh, now).await
+    .with_context(|| format!("writing the notices of run {run}"))
 }
 
 /// One step for each of `transmissions`.

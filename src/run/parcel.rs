@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Engine,
+    Engine, allowance,
     frozen::{self, Frozen},
     plan::Recipient,
     together::Wish,
@@ -165,6 +165,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         let text = format!("no account for the channel {} is configured here", found.channel);
         return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
     };
+    let account = if found.message.is_some() { allowance::for_notice(engine, account).await? } else { account };
     let (files, documents) = contents(engine, &found.files).await?;
     let message = match &found.message {
         Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,

@@ -16,6 +16,8 @@ pub struct Tally {
     pub late_seconds: i64,
     /// Transmissions that may or may not have arrived.
     pub uncertain: i64,
+    /// Accounts that nothing is sent by.
+    pub paused_accounts: Vec<String>,
 }
 
 /// Counts what is open at `now`.
@@ -48,10 +50,15 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
     .fetch_one(db)
     .await
     .context("counting what is due")?;
+    let paused_accounts = sqlx::query_scalar!("select name from account where paused_at is not null order by name")
+        .fetch_all(db)
+        .await
+        .context("reading which accounts are paused")?;
     Ok(Tally {
         open_runs: runs.into_iter().map(|row| (row.state, row.count)).collect(),
         due_steps: open.due,
         late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
         uncertain: open.uncertain,
+        paused_accounts,
     })
 }

@@ -35,9 +35,10 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
     let Ready { account, parcel, frozen } = ready;
+    let (name, limits) = (account.name().to_owned(), account.limits());
     let begun = Instant::now();
-    let opening = Opening { step, transmission, account: account.name().to_owned() };
-    let Some(Opened { claim, number }) = engine.together.open.ask(engine, opening).await? else {
+    let opening = Opening { step, transmission, account: name.clone(), limits };
+    let Some(Opened { claim, number, began_at, probe }) = engine.together.open.ask(engine, opening).await? else {
         return Ok(());
     };
     let claim = engine.leases.hold(claim);
@@ -51,6 +52,10 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         tries: claim.tries,
         transmission,
         number,
+        account: name,
+        limits,
+        began_at,
+        probe,
         report,
         retry: node.retry,
         settle: account.settle(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Event, StepState, TransmissionState};
 use crate::{
-    channel::{Outcome, Proof, Report, Settle},
+    channel::{Outcome, Proof, Report, Settle, account::Limits},
     id::{RunId, StepId, TransmissionId},
     reason::Reason,
     workflow::Retry,
@@ -22,6 +22,11 @@ pub(super) struct Closing {
     pub tries: i32,
     pub transmission: TransmissionId,
     pub number: i32,
+    pub account: String,
+    pub limits: Limits,
+    pub began_at: DateTime<Utc>,
+    /// Whether it was to try an account that was paused.
+    pub probe: bool,
     pub report: Report,
     pub retry: Retry,
     pub settle: Settle,
@@ -37,6 +42,8 @@ pub(super) struct Verdict {
     pub next_at: Option<DateTime<Utc>>,
     /// Whether it may arrive twice because of this.
     pub twice: bool,
+    /// Whether it uses up one of the tries.
+    pub counts: bool,
 }
 
 impl Verdict {
@@ -67,7 +74,14 @@ impl Verdict {
             state = state.after(Event::Repeated).unwrap_or(state);
         }
         let step = if state == TransmissionState::Failed { StepState::Failed } else { StepState::Done };
-        Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated }
+        Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated, counts: true }
+    }
+
+    /// What it means when it was the account that failed: the transmission waits for it, and no try is used up.
+    pub(super) fn waiting((until, reason): (DateTime<Utc>, Reason)) -> Result<Self> {
+        let state = TransmissionState::Sending.after(Event::Deferred).context("what is sent can be put back")?;
+        let (step, next_at) = (StepState::Done, Some(until));
+        Ok(Self { state, step, reason: Some(reason), proof: None, next_at, twice: false, counts: false })
     }
 
     /// The same in a run that was cancelled meanwhile: there is no next attempt, and what is in doubt stays so.
@@ -111,7 +125,11 @@ mod tests {
             tries: 0,
             transmission: TransmissionId(1),
             number: 1,
-            report: Report { outcome: lost, transcript: String::new() },
+            account: "mail".to_owned(),
+            limits: Limits::default(),
+            began_at: DateTime::<Utc>::MIN_UTC,
+            probe: false,
+            report: Report { outcome: lost, transcript: String::new(), for_anybody: false },
             retry: Retry::default(),
             settle: Settle::Repeat,
         };

@@ -1,5 +1,6 @@
 //! The doors as programs see them: what is set up, who may, and what is said when something is wrong.
 
+mod accounts;
 mod attack;
 mod batches;
 mod description;

@@ -114,13 +114,13 @@ pub fn install(plan: &Plan, url: &str) -> Site {
 [account.postfix]
 url = "{}"
 from = "Reports <reports@test.local>"
-at_once = 6
+connections = 6
 settle = "{}"
 
 [account.sink]
 url = "{}"
 from = "Reports <reports@test.local>"
-at_once = 6
+connections = 6
 settle = "{}"
 "#,
         Postfix::running().plain().url,

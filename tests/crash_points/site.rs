@@ -21,7 +21,7 @@ use postbook::{
         renderer::{Renderer, RendererConfig},
     },
     id::RunId,
-    queue::Hint,
+    queue::{Hint, Stretch},
     run::{self, Cause, CauseKind, Engine, Settings, Start, book, rescue},
 };
 use sqlx::{
@@ -181,7 +181,11 @@ impl Site {
                 .fetch_all(&self.app.db)
                 .await
                 .expect("the queue");
-        let mut hints: Vec<Hint> = jobs.into_iter().map(|job| serde_json::from_slice(&job).expect("a hint")).collect();
+        let mut hints = Vec::new();
+        for job in jobs {
+            let stretch: Stretch = serde_json::from_slice(&job).expect("a job of ours");
+            hints.extend(run::due(&self.app.engine, stretch).await.expect("its steps"));
+        }
         hints.sort_by_key(|hint| hint.id.0);
         hints
     }

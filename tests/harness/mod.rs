@@ -48,32 +48,38 @@ pub struct TestApp {
     pub shelf: Shelf,
     pub reports: Reports,
     pub folder: TempDir,
+    accounts: BTreeMap<String, AccountConfig>,
 }
 
 impl TestApp {
     /// Puts one together on a database that has our tables.
     pub async fn start(db: PgPool) -> Self {
+        Self::start_on(db, |_| ()).await
+    }
+
+    /// The same, whose accounts `change` has a say in.
+    pub async fn start_on(db: PgPool, change: impl FnOnce(&mut BTreeMap<String, AccountConfig>)) -> Self {
         queue::setup(&db).await.expect("the queue's tables");
         let folder = tempfile::tempdir().expect("a folder");
         let outbox = folder.path().join("outbox");
         std::fs::create_dir(&outbox).expect("an outbox");
         let reports = Reports::start().await;
         let store = Store::in_database(db.clone());
-        let toolbox = Toolbox {
-            renderer: Renderer::new(PathBuf::from(env!("CARGO_BIN_EXE_postbook")), RendererConfig::default()),
-            http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] })
-                .expect("a client"),
-            store: store.clone(),
-            expressions: Expressions::default(),
-            secrets: BTreeMap::from([("reports".to_owned(), secret())]),
-        };
-        let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
-        let engine = Engine::new(db.clone(), channels(&outbox), toolbox, settings);
+        let mut accounts = accounts(&outbox);
+        change(&mut accounts);
+        let engine = engine(&db, &accounts, "test");
         let folders = folders();
         catalog::workflow::register(&db, &store, &folders, engine.clock.now()).await.expect("workflows");
-        let app = Self { shelf: Shelf { db: db.clone(), store }, db, engine, reports, folder };
+        let app = Self { shelf: Shelf { db: db.clone(), store }, db, engine, reports, folder, accounts };
         app.apply(BASICS).await;
         app
+    }
+
+    /// Another node on the same database, by the same clock.
+    pub fn another(&self) -> Engine {
+        let mut engine = engine(&self.db, &self.accounts, "another");
+        engine.clock = self.engine.clock.clone();
+        engine
     }
 
     /// Sets up what is written as TOML (`[[user]]`, `[[document]]`, `[[batch]]`).
@@ -235,6 +241,18 @@ impl TestApp {
     }
 }
 
+fn engine(db: &PgPool, accounts: &BTreeMap<String, AccountConfig>, worker: &str) -> Engine {
+    let toolbox = Toolbox {
+        renderer: Renderer::new(PathBuf::from(env!("CARGO_BIN_EXE_postbook")), RendererConfig::default()),
+        http: Client::new(&RemoteConfig { allow: vec!["127.0.0.0/8".parse().expect("a range")] }).expect("a client"),
+        store: Store::in_database(db.clone()),
+        expressions: Expressions::default(),
+        secrets: BTreeMap::from([("reports".to_owned(), secret())]),
+    };
+    let settings = Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+    Engine::new(db.clone(), Channels::open(accounts).expect("accounts"), toolbox, settings)
+}
+
 fn kind_of(word: &str) -> Kind {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).expect("a kind of step")
 }
@@ -244,14 +262,13 @@ fn secret() -> postbook::secret::Credential {
 }
 
 /// E-mail goes into the outbox, except to `refused@`; files go into `files/`.
-fn channels(outbox: &std::path::Path) -> Channels {
+fn accounts(outbox: &std::path::Path) -> BTreeMap<String, AccountConfig> {
     let mut mail = AccountConfig::new(format!("folder://{}?format=eml", outbox.display()));
     mail.channel = Some("email".to_owned());
     mail.from = Some("Postbook <postbook@example.org>".to_owned());
     mail.refuse = vec!["refused*@example.org".to_owned()];
     let files = AccountConfig::new(format!("folder://{}", outbox.display()));
-    let accounts = BTreeMap::from([("files".to_owned(), files), ("mail".to_owned(), mail)]);
-    Channels::open(&accounts).expect("accounts")
+    BTreeMap::from([("files".to_owned(), files), ("mail".to_owned(), mail)])
 }
 
 /// The workflows that come along, and `quick`, which gives up after three tries.

@@ -19,14 +19,14 @@ pub fn accounts() -> String {
 [account.postfix]
 url = "{}"
 from = "Reports <reports@test.local>"
-at_once = 8
+connections = 8
 
 [account.sink]
 url = "{}"
 from = "Reports <reports@test.local>"
 greylist = "1s"
 timeout = "2s"
-at_once = 8
+connections = 8
 "#,
         Postfix::running().plain().url,
         Sink::running().plain().url

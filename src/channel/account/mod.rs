@@ -6,7 +6,7 @@
 mod channels;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
 pub use channels::Channels;
 
 use url::Url;
@@ -27,6 +27,7 @@ pub struct Account {
     name: String,
     channel: &'static str,
     settle: Settle,
+    limits: Limits,
     refuse: Vec<String>,
     driver: Driver,
 }
@@ -43,7 +44,8 @@ impl Account {
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
         let (channel, driver) =
             open_driver(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
-        Ok(Self { name: name.to_owned(), channel, settle: config.settle, refuse: config.refuse.clone(), driver })
+        let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
+        Ok(Self { name: name.to_owned(), channel, settle, limits, refuse, driver })
     }
 
     /// The name it is configured under.
@@ -61,6 +63,11 @@ impl Account {
         self.settle
     }
 
+    /// What it may send at most.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Makes one attempt.
     pub async fn transmit(&self, parcel: &Parcel) -> Report {
         self.transmit_if(parcel, &|| true).await
@@ -70,7 +77,7 @@ impl Account {
     pub async fn transmit_if(&self, parcel: &Parcel, permit: Permit<'_>) -> Report {
         match self.admit(parcel) {
             Ok(contact) => self.drive(parcel, &contact, permit).await,
-            Err(reason) => Report { outcome: Outcome::Refused(reason), transcript: String::new() },
+            Err(reason) => Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false },
         }
     }
 

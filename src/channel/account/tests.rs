@@ -80,8 +80,8 @@ fn an_account_that_cannot_work_says_what_to_write() {
         ),
         (
             "smtp://host",
-            |it| it.at_once = 0,
-            "`at_once` is 0; write how many connections may be open at once, such as 4",
+            |it| it.connections = 0,
+            "`connections` is 0; write how many each node may have open, such as 4",
         ),
         (
             "smtp://host",

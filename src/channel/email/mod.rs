@@ -65,22 +65,22 @@ struct Letter<'a> {
 
 impl Email {
     pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.at_once == 0 {
+        if config.connections == 0 {
             return Err(AccountFault::NoConnections);
         }
-        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.at_once) })
+        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
     }
 
     pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
-        let outcome = match message::build(&self.from, to, parcel) {
+        let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
                 let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes, permit };
                 self.send(&letter, &mut transcript).await
             }
-            Err(reason) => Outcome::Refused(reason),
+            Err(reason) => (Outcome::Refused(reason), false),
         };
-        Report { outcome, transcript: transcript.into_text() }
+        Report { outcome, transcript: transcript.into_text(), for_anybody }
     }
 
     /// Connects, signs in and takes leave.
@@ -99,17 +99,18 @@ impl Email {
         }
     }
 
-    async fn send(&self, letter: &Letter<'_>, transcript: &mut Transcript) -> Outcome {
+    /// What came of it, and whether it ended before the recipient was named.
+    async fn send(&self, letter: &Letter<'_>, transcript: &mut Transcript) -> (Outcome, bool) {
         let _turn = self.pool.turn().await;
         let mut connection = match self.begin(letter, transcript).await {
             Ok(connection) => connection,
-            Err(outcome) => return outcome,
+            Err(outcome) => return (outcome, true),
         };
         let outcome = self.deliver(&mut connection, letter, transcript).await.unwrap_or_else(|outcome| outcome);
         if connection.is_ready_again(&outcome, transcript).await {
             self.pool.keep(connection);
         }
-        outcome
+        (outcome, false)
     }
 
     /// A connection on which the server has taken the sender.

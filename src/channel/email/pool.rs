@@ -20,8 +20,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(at_once: usize) -> Self {
-        Self { turns: Semaphore::new(at_once), idle: Mutex::default() }
+    pub(super) fn new(connections: usize) -> Self {
+        Self { turns: Semaphore::new(connections), idle: Mutex::default() }
     }
 
     /// Waits until fewer connections are in use than allowed.

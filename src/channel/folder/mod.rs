@@ -53,7 +53,9 @@ impl Folder {
     pub(super) async fn transmit(&self, parcel: &Parcel, contact: &Contact) -> Report {
         let items = match self.items(parcel, contact) {
             Ok(items) => items,
-            Err(reason) => return Report { outcome: Outcome::Refused(reason), transcript: String::new() },
+            Err(reason) => {
+                return Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false };
+            }
         };
         let (root, below) = (self.root.clone(), self.below(contact));
         let mark = Mark { token: token::of_key(&parcel.key), attempt: parcel.attempt };
@@ -107,13 +109,14 @@ fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
     match placed {
         Ok(lines) => {
             let proof = Proof { by: root.display().to_string(), text: lines.join(", ") };
-            Report { outcome: Outcome::Delivered(proof), transcript: lines.join("\n") }
+            Report { outcome: Outcome::Delivered(proof), transcript: lines.join("\n"), for_anybody: false }
         }
         Err(error) => {
             let (refused, reason) = trouble(root, &error);
             let transcript = reason.text.clone();
             let outcome = if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
-            Report { outcome, transcript }
+            // What may not be written may be one folder below the root; a full disk is full for all.
+            Report { outcome, transcript, for_anybody: !refused }
         }
     }
 }

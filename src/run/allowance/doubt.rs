@@ -1,0 +1,101 @@
+//! Whether a failure says something about the account, or only about one transmission.
+//!
+//! A login that is refused would be refused for anybody. A server that refuses a message by its policy may mean this
+//! recipient, or all of them: it is taken to mean the account when several transmissions in a row met it and none
+//! got through. Each node judges by what it saw itself, which costs no row.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    channel::{Outcome, Report},
+    id::TransmissionId,
+    reason::Scope,
+};
+
+/// How many transmissions in a row have to be refused by policy until it is the account. Fewer pauses it for a few
+/// recipients that refuse us, more lets that many be refused before anybody is told.
+const ENOUGH: usize = 5;
+
+/// The transmissions of each account that were refused by policy since one got through.
+#[derive(Debug, Clone, Default)]
+pub struct Doubts(Arc<Mutex<HashMap<String, BTreeSet<TransmissionId>>>>);
+
+/// What a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Not the account.
+    Other,
+    /// The account, perhaps.
+    Doubt,
+    Account,
+}
+
+impl Doubts {
+    /// What `report` about `transmission` says of `account`. To ask twice changes nothing.
+    pub(super) fn weigh(&self, account: &str, transmission: TransmissionId, report: &Report) -> Blame {
+        match &report.outcome {
+            Outcome::Accepted(_) | Outcome::Delivered(_) => {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+                Blame::Other
+            }
+            Outcome::Deferred { reason, .. } | Outcome::Refused(reason) if reason.scope == Scope::Account => {
+                if report.for_anybody { Blame::Account } else { self.doubt(account, transmission) }
+            }
+            _ => Blame::Other,
+        }
+    }
+
+    fn doubt(&self, account: &str, transmission: TransmissionId) -> Blame {
+        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = doubts.entry(account.to_owned()).or_default();
+        if refused.len() < ENOUGH {
+            refused.insert(transmission);
+        }
+        if refused.len() < ENOUGH { Blame::Doubt } else { Blame::Account }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{channel::Proof, reason::Reason};
+
+    fn refused(for_anybody: bool) -> Report {
+        let outcome = Outcome::Refused(Reason::new(Scope::Account, "smtp-554-5.7.1", "relay access denied"));
+        Report { outcome, transcript: String::new(), for_anybody }
+    }
+
+    fn delivered() -> Report {
+        let outcome = Outcome::Delivered(Proof { by: "mx".to_owned(), text: "250".to_owned() });
+        Report { outcome, transcript: String::new(), for_anybody: false }
+    }
+
+    #[test]
+    fn a_refusal_before_the_recipient_is_named_is_the_accounts() {
+        assert_eq!(Doubts::default().weigh("mail", TransmissionId(1), &refused(true)), Blame::Account);
+    }
+
+    #[test]
+    fn refusals_by_policy_are_the_accounts_when_nothing_gets_through_in_between() {
+        let doubts = Doubts::default();
+        let weigh = |id| doubts.weigh("mail", TransmissionId(id), &refused(false));
+        for _ in 0..9 {
+            assert_eq!(weigh(1), Blame::Doubt, "one recipient that refuses us, however often");
+        }
+        assert_eq!([2, 3, 4].map(weigh), [Blame::Doubt; 3]);
+        assert_eq!(doubts.weigh("other", TransmissionId(5), &refused(false)), Blame::Doubt);
+        assert_eq!([5, 6].map(weigh), [Blame::Account; 2]);
+        doubts.weigh("mail", TransmissionId(7), &delivered());
+        assert_eq!(weigh(8), Blame::Doubt);
+    }
+
+    #[test]
+    fn a_refusal_of_the_contact_says_nothing_of_the_account() {
+        let outcome = Outcome::Refused(Reason::new(Scope::Contact, "smtp-550-5.1.1", "no such user"));
+        let report = Report { outcome, transcript: String::new(), for_anybody: false };
+        assert_eq!(Doubts::default().weigh("mail", TransmissionId(1), &report), Blame::Other);
+    }
+}

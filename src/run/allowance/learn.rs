@@ -1,0 +1,171 @@
+//! What an attempt teaches about its account: nothing, that it failed, or that it works again.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{
+    doubt::Blame,
+    health::{self, Health, spread},
+    pause::{self, Failure, Pause},
+    wait,
+};
+use crate::{
+    channel::Outcome,
+    id::{StepId, TransmissionId},
+    monitor::outage,
+    reason::Reason,
+    run::{Engine, frozen, log, notify, verdict::Closing},
+};
+
+/// How long a transmission waits that was refused by policy and perhaps need not have been.
+const DOUBT: Duration = Duration::from_secs(30);
+
+/// How long after the pause comes back what met the failure, at least; at most twice as long. By then somebody else has
+/// tried the account, if there is anybody else, so that one that is always refused does not keep it paused for all.
+const BEHIND: Duration = Duration::from_secs(5);
+
+/// Until when and why a transmission waits for its account.
+pub(in crate::run) type Wait = (DateTime<Utc>, Reason);
+
+/// Learns from attempts, in the transaction that records them. Those of which it was the account that failed wait, and
+/// have used up no try.
+pub(in crate::run) async fn learn(
+    engine: &Engine,
+    db: &mut PgConnection,
+    closings: &[Closing],
+    now: DateTime<Utc>,
+) -> Result<HashMap<StepId, Wait>> {
+    let weigh = |it: &Closing| engine.doubts.weigh(&it.account, it.transmission, &it.report);
+    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing, weigh(closing))).collect();
+    lessons.retain(|(closing, blame)| closing.probe || *blame != Blame::Other);
+    // In the order of their accounts' names, as all do who lock several.
+    lessons.sort_by(|(one, _), (other, _)| one.account.cmp(&other.account));
+    let mut waits = HashMap::new();
+    for (closing, blame) in lessons {
+        if let Some(wait) = learn_from(engine, db, (closing, blame), now).await? {
+            waits.insert(closing.step, wait);
+        }
+    }
+    Ok(waits)
+}
+
+async fn learn_from(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (closing, blame): (&Closing, Blame),
+    now: DateTime<Utc>,
+) -> Result<Option<Wait>> {
+    let Some(reason) = closing.report.outcome.reason() else {
+        works(db, &closing.account, now).await?;
+        return Ok(None);
+    };
+    match blame {
+        Blame::Other => Ok(None),
+        Blame::Doubt if !closing.probe => {
+            let before = wait::failed_before(db, closing.transmission).await?;
+            Ok((!before).then(|| (now + DOUBT, reason.clone())))
+        }
+        Blame::Doubt | Blame::Account => fails(engine, db, (closing, reason), now).await.map(Some),
+    }
+}
+
+/// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it.
+async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
+    let resumed = sqlx::query!(
+        r#"
+        update account
+           set paused_at = null, until_at = null, reason = null, probe = null, resumed_at = $2
+         where name = $1 and paused_at is not null and paused_by is null
+        "#,
+        account,
+        now,
+    )
+    .execute(&mut *db)
+    .await
+    .with_context(|| format!("resuming the account {account}"))?;
+    match resumed.rows_affected() {
+        0 => Ok(()),
+        _ => wait::call(db, account, now).await,
+    }
+}
+
+/// Pauses the account, or lengthens its pause.
+async fn fails(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (closing, reason): (&Closing, &Reason),
+    now: DateTime<Utc>,
+) -> Result<Wait> {
+    health::enter(db, &closing.account).await?;
+    let before = health::lock(db, &closing.account, true).await?.context("an account that was entered is gone")?;
+    let after = match &closing.report.outcome {
+        Outcome::Deferred { after, .. } => *after,
+        _ => None,
+    };
+    let probe = before.probe == Some(closing.transmission);
+    let failure = Failure { probe, after, began_at: closing.began_at, at: now };
+    let Some(pause) = pause::after(&before.before(), &failure) else {
+        return Ok((now + BEHIND, reason.clone()));
+    };
+    write(db, closing, (&pause, reason), now).await?;
+    if pause.fresh {
+        tell(engine, db, closing, (&pause, reason), now).await?;
+    }
+    let text = format!("the account {} is paused: {}", closing.account, reason.text);
+    Ok((behind(&before, &pause, closing.transmission, now), Reason { text, ..reason.clone() }))
+}
+
+fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
+    match pause.until_at {
+        Some(until) => until.max(now) + BEHIND + spread(transmission, BEHIND),
+        None => before.wait(transmission, now),
+    }
+}
+
+async fn write(
+    db: &mut PgConnection,
+    closing: &Closing,
+    (pause, reason): (&Pause, &Reason),
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        update account
+           set failures = $2, paused_at = coalesce(paused_at, $5), until_at = $3,
+               reason = case when paused_by is null then $4 else reason end,
+               probe = nullif(probe, $6)
+         where name = $1
+        "#,
+        closing.account,
+        pause.failures,
+        pause.until_at,
+        serde_json::to_value(reason)?,
+        now,
+        closing.transmission as TransmissionId,
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("pausing the account {}", closing.account))?;
+    Ok(())
+}
+
+/// Tells the monitors, once a pause, as notices of the run that met the failure.
+async fn tell(
+    engine: &Engine,
+    db: &mut PgConnection,
+    closing: &Closing,
+    (pause, reason): (&Pause, &Reason),
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let frozen = frozen::of(engine, closing.run).await?;
+    let message = outage::message(&closing.account, reason, pause.until_at);
+    let key = format!("account {} {}", closing.account, now.timestamp_micros());
+    let told = notify::tell(db, &frozen, (Some(&key), &message), now).await?;
+    let text = format!("the account {} is paused; {} monitors told", closing.account, told.notices);
+    let data = json!({ "account": closing.account, "reason": reason, "until_at": pause.until_at });
+    log::write(db, closing.run, now, ("account-paused", text, data)).await
+}
