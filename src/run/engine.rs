@@ -2,15 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Result;
 use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use super::{Leases, frozen::Frozen};
+use super::{
+    Leases, artifact::Keeping, attempt::Opening, frozen::Frozen, item::Taking, parcel::Wanted, together::Together,
+    verdict::Closing,
+};
 use crate::{
     channel::account::Channels,
     clock::Clock,
+    db,
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
+    queue::News,
 };
 
 /// The parts a node's steps work with. Cheap to clone.
@@ -25,6 +31,8 @@ pub struct Engine {
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
+    /// What this node's handlers ask of the database together.
+    pub(super) together: Rounds,
     pub(super) frozen: Cache<RunId, Arc<Frozen>>,
     pub(super) documents: Cache<DocumentRevisionId, Arc<Document>>,
 }
@@ -41,12 +49,22 @@ pub struct Settings {
     pub deaths: i32,
 }
 
+/// The rounds in which wishes of each kind are granted.
+#[derive(Clone, Default)]
+pub(super) struct Rounds {
+    pub take: Together<Taking>,
+    pub keep: Together<Keeping>,
+    pub load: Together<Wanted>,
+    pub open: Together<Opening>,
+    pub close: Together<Closing>,
+}
+
 /// Runs whose frozen inputs are kept at hand. More costs memory (a batch without its recipients each), fewer costs
 /// one look-up more per step of the runs that do not fit.
 const FROZEN: u64 = 64;
 
-/// Connections kept aside: one for the leases, one for the sweeper.
-const ASIDE: u32 = 2;
+/// Connections kept aside: one for the leases, one for the sweeper, one that hears of new jobs.
+const ASIDE: u32 = 3;
 
 /// Document definitions kept at hand; they are small.
 const DOCUMENTS: u64 = 512;
@@ -64,8 +82,30 @@ impl Engine {
             toolbox: Arc::new(toolbox),
             settings,
             leases: Leases::default(),
+            together: Rounds::default(),
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),
         }
+    }
+    /// The same with `clock`.
+    pub fn on(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Listens for new jobs.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn news(&self) -> Result<News> {
+        News::listen(&self.aside).await
+    }
+
+    /// Renews the claims that this node holds, by the database's time.
+    ///
+    /// # Errors
+    /// When the database cannot be reached; the next renewal may come in time.
+    pub async fn renew(&self) -> Result<()> {
+        self.clock.follow(db::time(&self.aside)).await?;
+        self.leases.renew(self).await
     }
 }

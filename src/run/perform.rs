@@ -1,11 +1,41 @@
-//! From a hint to its step.
+//! From a job to its steps.
 
 use anyhow::{Context, Result};
 
 use super::{
     Engine, expand::expand, notify::notify, record::record, release::release, render::render, transmit::transmit,
 };
-use crate::{queue::Hint, workflow::Kind};
+use crate::{
+    id::StepId,
+    queue::{Hint, Stretch},
+    workflow::Kind,
+};
+
+/// The steps of `stretch` that are there to be done, the last one first. A single one is not looked up: claiming it finds out.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
+    let Stretch { kind, id, to } = stretch;
+    if id == to {
+        return Ok(vec![Hint { kind, id }]);
+    }
+    let ids = sqlx::query_scalar!(
+        r#"
+        select id as "id: StepId"
+          from step
+         where id = any($1) and kind = $2 and state = 'ready' and due_at <= $3
+         order by id desc
+        "#,
+        &(id.0..=to.0).collect::<Vec<_>>(),
+        kind as Kind,
+        engine.clock.now(),
+    )
+    .fetch_all(&engine.db)
+    .await
+    .context("looking for the steps of a job")?;
+    Ok(ids.into_iter().map(|id| Hint { kind, id }).collect())
+}
 
 /// Does the step that `hint` points to, if it is there to be done.
 ///
@@ -27,4 +57,13 @@ async fn step(engine: &Engine, hint: Hint) -> Result<()> {
         Kind::Record => record(engine, hint.id).await,
         Kind::Notify => notify(engine, hint.id).await,
     }
+}
+
+/// Gives steps that were not begun back to the queue.
+///
+/// # Errors
+/// When the database cannot be written; the sweeper then finds them.
+pub async fn hand_back(engine: &Engine, hints: &[Hint]) -> Result<()> {
+    let mut db = engine.db.acquire().await.context("connecting to hand steps back")?;
+    crate::queue::push(&mut db, hints).await
 }

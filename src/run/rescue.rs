@@ -4,6 +4,8 @@
 //! recording step simply becomes ready again; one that keeps taking its workers down is given up. An attempt at a
 //! transmission may have arrived: it becomes `uncertain`, and the account says whether it is repeated or held.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -31,12 +33,12 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
         r#"
         with due as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.hinted_at < step.due_at and step.due_at <= $1
+             where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
              order by step.due_at limit $3 for update of step skip locked
         ), unheard as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.due_at <= $2 and step.hinted_at <= $2
+             where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
              order by step.due_at limit $3 for update of step skip locked
         )
@@ -71,7 +73,7 @@ pub async fn lapsed(engine: &Engine) -> Result<usize> {
         select id as "step: StepId", lease, run as "run: RunId", name, kind as "kind: Kind", deaths,
                item as "item: ItemId", transmission as "transmission: TransmissionId"
           from step
-         where state = 'running' and lease_until < $1 and pg_postmaster_start_time() < $3
+         where running and lease_until < $1 and pg_postmaster_start_time() < $3
          order by lease_until
          limit $2
         "#,
@@ -103,7 +105,7 @@ struct Lapsed {
 async fn rescue(engine: &Engine, lapsed: &Lapsed) -> Result<()> {
     let now = engine.clock.now();
     let mut db = engine.aside.begin().await.context("beginning a rescue")?;
-    record::fence(&mut db, lapsed.run).await?;
+    record::fence(&mut db, &BTreeSet::from([lapsed.run])).await?;
     if let (Kind::Transmit, Some(transmission)) = (lapsed.kind, lapsed.transmission) {
         unsettle(engine, &mut db, lapsed, transmission, now).await?;
     } else if lapsed.deaths + 1 >= engine.settings.deaths {
@@ -170,7 +172,7 @@ async fn unsettle(
 ) -> Result<()> {
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
         && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
-        && !record::is_cancelled(db, lapsed.run).await?;
+        && record::cancelled(db, &BTreeSet::from([lapsed.run])).await?.is_empty();
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
         return Ok(());
@@ -229,7 +231,10 @@ async fn settle(engine: &Engine, db: &mut PgConnection, run: RunId, transmission
     Ok(engine.channels.pick(&channel, wanted).map_or(Settle::Hold, |account| account.settle()))
 }
 
+/// The code of the reason of an attempt that was given up for lost.
+pub(super) const LOST: &str = "worker-lost";
+
 fn lost() -> Reason {
     let text = "the worker that was sending this stopped before it could say what came of it";
-    Reason::new(Scope::Attempt, "worker-lost", text)
+    Reason::new(Scope::Attempt, LOST, text)
 }

@@ -1,5 +1,7 @@
 //! Holding a run back, and stopping it.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -82,7 +84,7 @@ pub async fn resume(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
 pub async fn cancel(engine: &Engine, run: RunId, by: &str) -> Result<(), ActError> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to cancel a run")?;
-    record::fence(&mut db, run).await?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
     let locked = lock(&mut db, run).await?;
     if !matches!(locked.state, RunState::Held | RunState::Expanding | RunState::Running) {
         return Err(ActError::NotNow(format!("run {run} has ended, so there is nothing to cancel")));
@@ -119,9 +121,14 @@ async fn stop(
     .context("cancelling a run")?;
     sqlx::query!(
         r#"
+        with open as (
+            select id from step where run = $1 and kind <> 'record' and state in ('waiting', 'ready', 'running')
+             order by id for update
+        )
         update step
            set state = $3, lease_until = null, lease = lease + 1, changed_at = $2
-         where run = $1 and kind <> 'record'
+          from open
+         where step.id = open.id
            and (state in ('waiting', 'ready') or (kind in ('expand', 'render') and state = 'running'))
         "#,
         run as RunId,
@@ -132,7 +139,15 @@ async fn stop(
     .await
     .context("cancelling the steps of a run")?;
     let cancelled = sqlx::query!(
-        "update transmission set state = 'cancelled', next_at = null, changed_at = $2 where run = $1 and state = 'queued'",
+        r#"
+        with queued as (
+            select id from transmission where run = $1 and state = 'queued' order by id for update
+        )
+        update transmission
+           set state = 'cancelled', next_at = null, changed_at = $2
+          from queued
+         where transmission.id = queued.id and state = 'queued'
+        "#,
         run as RunId,
         now,
     )
