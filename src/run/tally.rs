@@ -16,6 +16,8 @@ pub struct Tally {
     pub late_seconds: i64,
     /// Transmissions that may or may not have arrived.
     pub uncertain: i64,
+    /// Whether all sending is paused.
+    pub sending_paused: bool,
 }
 
 /// Counts what is open at `now`.
@@ -38,7 +40,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
     let open = sqlx::query!(
         r#"
         select count(*) as "due!", min(due_at) as oldest,
-               (select count(*) from transmission where state = 'uncertain') as "uncertain!"
+               (select count(*) from transmission where state = 'uncertain') as "uncertain!",
+               exists (select from installation where paused_at is not null) as "sending_paused!"
           from step
          where state = 'ready' and due_at <= $1
         "#,
@@ -52,5 +55,6 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         due_steps: open.due,
         late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
         uncertain: open.uncertain,
+        sending_paused: open.sending_paused,
     })
 }
