@@ -25,6 +25,8 @@ mod mails;
 mod node;
 #[path = "nodes/private.rs"]
 mod private;
+#[path = "nodes/safety.rs"]
+mod safety;
 #[path = "nodes/site.rs"]
 mod site;
 #[path = "nodes/starts.rs"]

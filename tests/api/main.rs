@@ -8,3 +8,4 @@ mod door;
 mod people;
 mod recipients;
 mod runs;
+mod sending;
