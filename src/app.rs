@@ -140,9 +140,9 @@ impl App {
     }
 }
 
-/// How often a node counts. More often notices sooner that a book was put back, and forgets less about the last moment
-/// before it was.
-const COUNT: Duration = Duration::from_secs(60);
+/// How often a node counts. A book put back to a state that is younger than this looks as if nothing had happened; more
+/// often writes more.
+const COUNT: Duration = Duration::from_secs(10);
 
 /// Counts the book on, and tells the audit log of pauses that came of it.
 async fn count(database: &Database, engine: &Engine) -> Result<()> {

@@ -2,7 +2,7 @@
 //! puts the folder back does not put back the note.
 //!
 //! A file with a line for each book, `ID COUNTER`. Two processes on one folder may write at once; the later one wins, and
-//! a counter noted a moment too low only makes the note as weak as it was a minute before.
+//! a counter noted a moment too low only makes the note as weak as it was ten seconds before.
 
 use std::{
     collections::BTreeMap,
