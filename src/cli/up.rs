@@ -99,6 +99,7 @@ async fn node(place: &Place, roles: Roles, (name, safe): (Option<String>, Safe))
 
 /// Nobody should wonder why nothing is sent.
 fn warn(pause: &Pause) {
+    tracing::warn!(why = pause.why, by = pause.by, since = %pause.at, "sending is paused until it is released");
     println!("SENDING IS PAUSED since {} by {}: {}", print::time(Some(pause.at)), pause.by, pause.why);
     println!("  What waits:  postbook sending");
     println!("  Let it go:   postbook sending release --reason \"...\"   (with --run RUN, one run)");

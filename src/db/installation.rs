@@ -1,7 +1,7 @@
 //! Which book this is, whether it was put back to an earlier state, and whether sending is paused because of it.
 //!
 //! One row has an identity, a counter that rises at every start and every ten seconds, and where the database was then.
-//! Each node notes the counter outside the database ([`super::seen`]). A counter behind its note, another cluster,
+//! Each node notes the counter outside the database (`seen.rs`). A counter behind its note, another cluster,
 //! another timeline or copied files mean that the book may have forgotten what was sent: sending is paused in the
 //! transaction that finds out, and the book gets a new identity, so that it is found out once. Also asked whenever a
 //! connection is opened: a database cannot be put back under a running node without closing them.

@@ -162,7 +162,8 @@ pub async fn latest(db: &PgPool, batch: &str) -> Result<Option<RunId>> {
         r#"
         select id as "id: RunId"
           from run
-         where batch = $1 and exists (select from artifact where artifact.run = run.id)
+         where batch = $1 and purge_begun_at is null
+           and exists (select from artifact where artifact.run = run.id)
          order by id desc
          limit 1
         "#,

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::Engine;
+use super::{Engine, files};
 use crate::{
     audit::{self, Author, Deed},
     catalog::keep::{self, Limits},
@@ -28,7 +28,10 @@ const CHUNK: i64 = 1000;
 /// When the database or the store cannot be written.
 pub async fn purge(engine: &Engine, defaults: &config::Retention) -> Result<bool> {
     let limits = keep::limits(&engine.db, defaults, engine.clock.now()).await?;
-    Ok(rows(engine, &limits).await? || files(engine, &limits).await? || logs(engine, &limits).await?)
+    Ok(rows(engine, None).await?
+        || bytes(engine, &limits).await?
+        || logs(engine, &limits).await?
+        || rows(engine, Some(&limits)).await?)
 }
 
 /// Who throws away, in the audit log.
@@ -37,7 +40,7 @@ fn author(now: DateTime<Utc>) -> Author {
 }
 
 /// The files of one run.
-async fn files(engine: &Engine, limits: &Limits) -> Result<bool> {
+async fn bytes(engine: &Engine, limits: &Limits) -> Result<bool> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to purge files")?;
     let run = sqlx::query_scalar!(
@@ -68,8 +71,10 @@ async fn files(engine: &Engine, limits: &Limits) -> Result<bool> {
             .execute(&mut *db)
             .await
             .with_context(|| format!("noting that the files of run {run} are purged"))?;
-        let deed = Deed { action: "run.files_purged", object: &run.to_string(), detail: json!({}) };
-        audit::record(&mut db, &author(now), deed).await?;
+        if files::purged(&mut *db, run).await?.is_some() {
+            let deed = Deed { action: "run.files_purged", object: &run.to_string(), detail: json!({}) };
+            audit::record(&mut db, &author(now), deed).await?;
+        }
     }
     db.commit().await.context("purging files")?;
     engine.toolbox.store.forget(&digests, now).await?;
@@ -141,17 +146,16 @@ async fn delete_log(db: &mut PgConnection, run: RunId) -> Result<u64> {
     Ok(gone.rows_affected())
 }
 
-/// The rows of one run. The first chunk marks it; from then on nobody sees it any more.
-async fn rows(engine: &Engine, limits: &Limits) -> Result<bool> {
+/// The rows of one run that has begun to go, or of the next one by `limits`. The first chunk marks it; from then on
+/// nobody sees it any more.
+async fn rows(engine: &Engine, limits: Option<&Limits>) -> Result<bool> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to purge a run")?;
-    let run = match begun(&mut db).await? {
-        Some(run) => run,
-        None => match begin(&mut db, limits, now).await? {
-            Some(run) => run,
-            None => return Ok(false),
-        },
+    let run = match limits {
+        None => begun(&mut db).await?,
+        Some(limits) => begin(&mut db, limits, now).await?,
     };
+    let Some(run) = run else { return Ok(false) };
     let digests = chunk(&mut db, run, now).await?;
     db.commit().await.context("purging a run")?;
     engine.toolbox.store.forget(&digests, now).await?;
