@@ -50,11 +50,12 @@ create index document_revision_by_digest on document_revision ((definition ->> '
 alter table blob
     add column object text;
 
--- Before a row goes, Postgres looks for rows that name it. Steps are many and change often; two more indexes on them
--- would be paid at every claim, so the check goes instead: steps are only written from rows that are there, and are
--- purged before them.
+-- Before a row goes, Postgres looks for rows that name it. Steps and items are many and change often; more indexes on
+-- them would be paid at every change, so these checks go instead: steps and items are only given the numbers of rows
+-- that are written with them or were there, and are purged before them.
 alter table step
     drop constraint step_item_fkey,
     drop constraint step_transmission_fkey;
-create index item_by_artifact on item (artifact) where artifact is not null;
+alter table item
+    drop constraint item_artifact_fkey;
 create index transmission_by_original on transmission (resend_of) where resend_of is not null;

@@ -1,7 +1,9 @@
 //! The only writer of apalis: hints that a step may be claimed.
 //!
-//! A hint carries `{kind, id}` and nothing else. Losing one, doubling one or stranding one costs time, never
-//! correctness, because steps without a hint are found by the sweeper and claiming a step twice is impossible.
+//! A job carries the kind and the numbers of steps and nothing else. Losing one, doubling one or stranding one costs
+//! time, never correctness, because steps without a job are found by the sweeper and claiming a step twice is
+//! impossible. Where many steps become ready at once, one job tells of a stretch of them: what a job costs would
+//! otherwise be more than what its step does.
 
 use anyhow::{Context, Result};
 use apalis::prelude::TaskBuilder;
@@ -47,25 +49,43 @@ impl Queue {
     }
 }
 
-/// What a job carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A step that may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
     pub kind: Kind,
     pub id: StepId,
 }
 
+/// What a job carries: that steps of one kind may be claimed, those with the numbers from `id` to `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    pub kind: Kind,
+    pub id: StepId,
+    pub to: StepId,
+}
+
+/// Jobs that many steps are told of at once make, at least, so that all nodes have their share of them.
+const SHARES: usize = 16;
+
+/// The most steps one job tells of. More costs the queue less a step, and spreads the last ones over nodes worse.
+const LONGEST: usize = 16;
+
+/// How much wider than its steps are many a stretch may be: whoever takes it looks through all its numbers.
+const LOOSE: i64 = 8;
+
 /// Jobs written in one statement. Larger batches hold the connection longer, smaller ones pay more round trips.
 const CHUNK: usize = 1000;
 
-/// Writes a job for each hint, in the caller's transaction.
+/// Writes jobs that tell of all `hints`, in the caller's transaction.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn push(db: &mut PgConnection, hints: &[Hint]) -> Result<()> {
+    let stretches = stretches(hints);
     for queue in Queue::ALL {
-        let of_queue: Vec<_> = hints.iter().filter(|hint| Queue::of(hint.kind) == queue).collect();
+        let of_queue: Vec<_> = stretches.iter().filter(|stretch| Queue::of(stretch.kind) == queue).collect();
         for chunk in of_queue.chunks(CHUNK) {
-            let jobs = chunk.iter().map(|hint| job(hint)).collect::<Result<_>>()?;
+            let jobs = chunk.iter().map(|stretch| job(stretch)).collect::<Result<_>>()?;
             push_tasks(db, queue.name(), jobs)
                 .await
                 .with_context(|| format!("writing to the queue {}", queue.name()))?;
@@ -74,9 +94,28 @@ pub async fn push(db: &mut PgConnection, hints: &[Hint]) -> Result<()> {
     Ok(())
 }
 
+/// The hints in stretches, shorter the fewer there are.
+fn stretches(hints: &[Hint]) -> Vec<Stretch> {
+    let longest = (hints.len() / SHARES).clamp(1, LONGEST);
+    let mut sorted = hints.to_vec();
+    sorted.sort_by_key(|hint| (hint.kind, hint.id));
+    let mut stretches: Vec<(Stretch, usize)> = Vec::new();
+    for Hint { kind, id } in sorted {
+        match stretches.last_mut() {
+            Some((stretch, steps))
+                if stretch.kind == kind && *steps < longest && id.0 - stretch.id.0 < *steps as i64 * LOOSE =>
+            {
+                (stretch.to, *steps) = (id, *steps + 1);
+            }
+            _ => stretches.push((Stretch { kind, id, to: id }, 1)),
+        }
+    }
+    stretches.into_iter().map(|(stretch, _)| stretch).collect()
+}
+
 /// A job that is tried once: when to try again is a row of ours, not a matter of the queue.
-fn job(hint: &Hint) -> Result<apalis_postgres::PgTask> {
-    let payload = serde_json::to_vec(hint).context("writing a hint")?;
+fn job(stretch: &Stretch) -> Result<apalis_postgres::PgTask> {
+    let payload = serde_json::to_vec(stretch).context("writing a job")?;
     Ok(TaskBuilder::new(payload).max_attempts(1).build())
 }
 
@@ -141,4 +180,47 @@ pub async fn purge_workers(db: &PgPool, before: DateTime<Utc>, limit: i64) -> Re
     .await
     .context("deleting workers that are gone")?;
     Ok(gone.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hints(ids: impl IntoIterator<Item = i64>) -> Vec<Hint> {
+        ids.into_iter().map(|id| Hint { kind: Kind::Render, id: StepId(id) }).collect()
+    }
+
+    fn ends(hints: &[Hint]) -> Vec<(i64, i64)> {
+        stretches(hints).iter().map(|stretch| (stretch.id.0, stretch.to.0)).collect()
+    }
+
+    #[test]
+    fn few_steps_have_a_job_each() {
+        assert_eq!(ends(&hints([7, 5, 6])), [(5, 5), (6, 6), (7, 7)]);
+    }
+
+    #[test]
+    fn many_steps_share_jobs_and_none_is_left_out() {
+        let stretches = stretches(&hints(1..=10_000));
+        assert_eq!(stretches.len(), 625);
+        let told: i64 = stretches.iter().map(|stretch| stretch.to.0 - stretch.id.0 + 1).sum();
+        assert_eq!(told, 10_000);
+    }
+
+    #[test]
+    fn steps_far_apart_share_no_job() {
+        let far: Vec<_> = (0..1000).map(|n| n * 1000).collect();
+        assert_eq!(ends(&hints(far)).len(), 1000);
+    }
+
+    #[test]
+    fn steps_of_two_kinds_share_no_job() {
+        let mut mixed = hints(1..=200);
+        mixed.extend((1..=200).map(|id| Hint { kind: Kind::Transmit, id: StepId(id) }));
+        for stretch in stretches(&mixed) {
+            assert!(mixed.iter().filter(|hint| hint.kind == stretch.kind).any(|hint| hint.id == stretch.id));
+        }
+        let told: i64 = stretches(&mixed).iter().map(|stretch| stretch.to.0 - stretch.id.0 + 1).sum();
+        assert_eq!(told, 400);
+    }
 }

@@ -1,4 +1,4 @@
-//! Workers: from a hint to its step. The only reader of apalis.
+//! Workers: from a job to its steps. The only reader of apalis.
 //!
 //! apalis ends a worker at the first error of the database and drops what it was doing. So each step runs in a task of
 //! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
@@ -10,11 +10,14 @@ use anyhow::Result;
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
-use tokio::time::MissedTickBehavior;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::MissedTickBehavior,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    queue::{Hint, Queue},
+    queue::{Hint, Queue, Stretch},
     run::{self, Engine},
 };
 
@@ -23,9 +26,9 @@ use crate::{
 pub struct Load {
     /// The queues it serves.
     pub queues: Vec<Queue>,
-    /// Steps at once in each loop.
+    /// Steps at once on each queue.
     pub steps: usize,
-    /// Hints fetched at once. Few spread the work over nodes, many cost fewer round trips.
+    /// Jobs fetched at once. Few spread the work over nodes, many cost fewer round trips.
     pub batch: usize,
     /// Loops that fetch, in each queue.
     pub loops: usize,
@@ -42,8 +45,9 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     for queue in &load.queues {
+        let seats = Arc::new(Semaphore::new(load.steps));
         for _ in 0..load.loops {
-            let shop = Shop { engine: engine.clone(), steps: steps.clone() };
+            let shop = Shop { engine: engine.clone(), steps: steps.clone(), seats: seats.clone(), stop: stop.clone() };
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
@@ -65,6 +69,9 @@ struct Shop {
     engine: Engine,
     /// The steps being done, which outlive the worker that began them.
     steps: TaskTracker,
+    /// How many more of them may be begun on this queue.
+    seats: Arc<Semaphore>,
+    stop: CancellationToken,
 }
 
 async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
@@ -125,22 +132,49 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
     }
 }
 
-/// Does the step a hint points to. Always answers `Ok`: what went wrong stands in our own rows or will be found there.
-async fn handle(hint: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), BoxDynError> {
-    let Ok(hint) = serde_json::from_value::<Hint>(hint) else {
-        tracing::error!("a job is no hint of ours; it is dropped");
+/// Does the steps a job tells of. Always answers `Ok`: what went wrong stands in our own rows or will be found there.
+async fn handle(job: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), BoxDynError> {
+    let Ok(stretch) = serde_json::from_value::<Stretch>(job) else {
+        tracing::error!("a job is none of ours; it is dropped");
         return Ok(());
     };
-    let engine = shop.engine.clone();
-    let step = shop.steps.spawn(async move {
-        if let Err(error) = run::perform(&engine, hint).await {
-            tracing::error!(step.id = hint.id.0, kind = %hint.kind, error = format!("{error:#}"), "a step met a fault");
-        }
-    });
-    if step.await.is_err() {
-        tracing::error!(step.id = hint.id.0, kind = %hint.kind, "a step panicked; it is taken up when its lease runs out");
+    let doing = do_all(Arc::clone(&shop), stretch);
+    if let Ok(Err(error)) = shop.steps.spawn(doing).await {
+        tracing::error!(?stretch, error = format!("{error:#}"), "a job met a fault; its steps are found when due");
     }
     Ok(())
+}
+
+/// Does the steps of `stretch`, as many at once as there are seats, and hands back those not begun when it is to stop.
+async fn do_all(shop: Arc<Shop>, stretch: Stretch) -> Result<()> {
+    let mut hints = run::due(&shop.engine, stretch).await?;
+    let mut begun = Vec::with_capacity(hints.len());
+    while let Some(hint) = hints.pop() {
+        let seat = tokio::select! {
+            biased;
+            () = shop.stop.cancelled() => {
+                hints.push(hint);
+                break;
+            }
+            seat = shop.seats.clone().acquire_owned() => seat?,
+        };
+        begun.push(shop.steps.spawn(do_one(shop.engine.clone(), hint, seat)));
+    }
+    if !hints.is_empty() {
+        run::hand_back(&shop.engine, &hints).await?;
+    }
+    for step in begun {
+        if step.await.is_err() {
+            tracing::error!(?stretch, "a step panicked; it is taken up when its lease runs out");
+        }
+    }
+    Ok(())
+}
+
+async fn do_one(engine: Engine, hint: Hint, _seat: OwnedSemaphorePermit) {
+    if let Err(error) = run::perform(&engine, hint).await {
+        tracing::error!(step.id = hint.id.0, kind = %hint.kind, error = format!("{error:#}"), "a step met a fault");
+    }
 }
 
 /// Renews the leases of the steps being done, for as long as it is polled.

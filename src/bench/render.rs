@@ -3,7 +3,10 @@
 //! Every document has other figures in its ten rows, so that nothing but the template itself can be kept from one to
 //! the next. Each process has rendered one before the clock runs; what that took (starting, fonts) is told apart.
 
-use std::{num::NonZeroU32, time::Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, anyhow, ensure};
 use futures::{StreamExt, TryStreamExt, future, stream};
@@ -22,6 +25,9 @@ use crate::{
 };
 
 const TEMPLATE: &str = "ten-rows.typ";
+
+/// How long one document may take, if the settings do not say less.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Documents on their way for each process, so that none waits for the next one.
 const AHEAD: usize = 2;
@@ -78,7 +84,7 @@ async fn one(stand: &Stand, files: &Files, number: u32) -> Result<Rendered> {
         params: Default::default(),
         source: Source::Template { template: TEMPLATE.to_owned() },
     };
-    let rendered = document::render(&stand.app.engine.toolbox, &document, files, &context(number)).await?;
+    let rendered = document::render(&stand.app.engine.toolbox, &document, files, &context(number), LIMIT).await?;
     let rendered = rendered.map_err(|failure| anyhow!("PDF {number}: {}", failure.reason.text))?;
     ensure!(rendered.pages == Some(1), "PDF {number} has {:?} pages", rendered.pages);
     Ok(rendered)

@@ -14,7 +14,7 @@ pub mod store;
 pub mod template;
 pub mod text;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -45,26 +45,36 @@ pub struct Toolbox {
 }
 
 /// Turns `document` into bytes, with the files of its workflow and what `context` says. What the document or its
-/// server is to blame for is a [`Failure`]; an error is ours.
+/// server is to blame for is a [`Failure`]; an error is ours. It may take `limit`, not counting the wait for a free renderer.
 pub async fn render(
     toolbox: &Toolbox,
     document: &Document,
     files: &Files,
     context: &Context,
+    limit: Duration,
 ) -> Result<Result<Rendered, Failure>> {
     match &document.source {
         Source::Stored { file, media_type, digest } => stored(toolbox, file, media_type, digest).await.map(Ok),
         Source::Template { template } => {
-            let rendered = toolbox.renderer.render(template, files, context).await?;
+            let rendered = toolbox.renderer.render(template, files, context, limit).await?;
             Ok(rendered.map(|(bytes, pages)| Rendered {
                 file: name::file_name(&document.title, PDF),
                 media_type: PDF.to_owned(),
                 bytes,
                 pages: Some(pages),
+                digest: None,
             }))
         }
-        Source::Remote(source) => remote::render(toolbox, document, source, context).await,
+        Source::Remote(source) => {
+            let rendering = remote::render(toolbox, document, source, context);
+            tokio::time::timeout(limit, rendering).await.unwrap_or_else(|_| Ok(Err(overdue(limit))))
+        }
     }
+}
+
+fn overdue(limit: Duration) -> Failure {
+    let text = format!("it was not there after {} s, the time limit of this step", limit.as_secs());
+    Failure { reason: Reason::new(Scope::Attempt, "timeout", text), again: true, after: None }
 }
 
 const PDF: &str = "application/pdf";
@@ -73,7 +83,8 @@ const PDF: &str = "application/pdf";
 async fn stored(toolbox: &Toolbox, file: &str, media_type: &str, digest: &str) -> Result<Rendered> {
     let bytes = toolbox.store.get(digest).await?;
     let pages = if name::essence(media_type) == PDF { toolbox.renderer.count_pages(&bytes).await?.ok() } else { None };
-    Ok(Rendered { file: name::file_name(file, media_type), media_type: media_type.to_owned(), bytes, pages })
+    let file = name::file_name(file, media_type);
+    Ok(Rendered { file, media_type: media_type.to_owned(), bytes, pages, digest: Some(digest.to_owned()) })
 }
 
 /// A failure that lies in the document, so that trying again does not help.
@@ -200,4 +211,6 @@ pub struct Rendered {
     pub bytes: Bytes,
     /// Pages, where the format has them.
     pub pages: Option<i32>,
+    /// The digest of bytes that are in the store already.
+    pub digest: Option<String>,
 }

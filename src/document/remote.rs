@@ -32,7 +32,7 @@ pub(super) async fn render(
             }
         };
     }
-    Ok(Ok(Rendered { file, media_type: remote.media_type.clone(), bytes, pages }))
+    Ok(Ok(Rendered { file, media_type: remote.media_type.clone(), bytes, pages, digest: None }))
 }
 
 fn prepare(

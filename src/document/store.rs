@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use moka::future::Cache;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
@@ -18,11 +19,24 @@ use sqlx::PgPool;
 /// How much of a big blob is read at a time. Higher takes more memory a reader, lower more round trips.
 const CHUNK: i64 = 1024 * 1024;
 
+/// Bytes kept at hand, for what is sent right after it was rendered, or to many. More costs memory, less costs a read
+/// and a check of the digest for each time they are sent.
+const RECENT: u64 = 16 * 1024 * 1024;
+
+/// The largest bytes kept at hand, so that one big document does not push out all others.
+const SMALL: usize = 1024 * 1024;
+
 /// Where bytes are kept.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: PgPool,
     objects: Option<Arc<dyn ObjectStore>>,
+    recent: Cache<String, Bytes>,
+}
+
+fn recent() -> Cache<String, Bytes> {
+    let weight = |_: &String, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(100);
+    Cache::builder().max_capacity(RECENT).weigher(weight).build()
 }
 
 /// The digest of `bytes`, as it stands in the book: SHA-256 in hexadecimal.
@@ -37,12 +51,12 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 impl Store {
     /// Keeps bytes in the database.
     pub fn in_database(db: PgPool) -> Self {
-        Self { db, objects: None }
+        Self { db, objects: None, recent: recent() }
     }
 
     /// Keeps bytes in `objects`, and in the database that they are there.
     pub fn in_objects(db: PgPool, objects: Arc<dyn ObjectStore>) -> Self {
-        Self { db, objects: Some(objects) }
+        Self { db, objects: Some(objects), recent: recent() }
     }
 
     /// Keeps `bytes` and returns their digest; bytes that are there already are left alone.
@@ -51,9 +65,11 @@ impl Store {
         let size = i64::try_from(bytes.len())?;
         let Some(objects) = &self.objects else {
             insert(&self.db, (&digest, size), (Some(&bytes[..]), None), now).await?;
+            self.remember(&digest, bytes).await;
             return Ok(digest);
         };
         if self.touch(&digest, now).await? {
+            self.remember(&digest, bytes).await;
             return Ok(digest);
         }
         // The object first: a row without its object would be a promise that cannot be kept.
@@ -63,11 +79,15 @@ impl Store {
             .await
             .with_context(|| format!("writing the object {digest}"))?;
         insert(&self.db, (&digest, size), (None, Some(&object)), now).await?;
+        self.remember(&digest, bytes).await;
         Ok(digest)
     }
 
     /// All bytes of `digest`.
     pub async fn get(&self, digest: &str) -> Result<Bytes> {
+        if let Some(bytes) = self.recent.get(digest).await {
+            return Ok(bytes);
+        }
         let Some(whole) = whole(&self.db, digest).await? else {
             bail!("there are no bytes with the digest {digest}");
         };
@@ -79,7 +99,14 @@ impl Store {
             }
         };
         ensure!(self::digest(&bytes) == digest, "the bytes of {digest} have changed since they were stored");
+        self.remember(digest, &bytes).await;
         Ok(bytes)
+    }
+
+    async fn remember(&self, digest: &str, bytes: &Bytes) {
+        if bytes.len() <= SMALL {
+            self.recent.insert(digest.to_owned(), bytes.clone()).await;
+        }
     }
 
     /// The bytes of `digest` piece by piece. Pieces come before they can be checked: only a stream that ends without

@@ -102,7 +102,7 @@ async fn failures(db: &mut PgConnection, run: RunId) -> Result<Vec<Failure>> {
                  where transmission_item.transmission = transmission.id) as documents
           from transmission
          where transmission.run = $1 and transmission.purpose = 'document'
-           and transmission.state in ('failed', 'uncertain')
+           and transmission.troubled
          order by transmission.id
          limit $2
         "#,

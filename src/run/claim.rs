@@ -4,12 +4,13 @@
 //! row when the claim was lost meanwhile. Steps end quietly then: whoever took over does the work.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{Engine, StepState};
@@ -35,41 +36,115 @@ pub struct Claim {
 /// run is still counted.
 pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>> {
     let mut db = engine.db.acquire().await.context("connecting to claim a step")?;
-    let claim = take(&mut db, engine, step, engine.clock.now()).await?;
-    Ok(claim.map(|claim| engine.leases.hold(claim)))
+    let claims = take(&mut db, engine, &[step], engine.clock.now()).await?;
+    Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
-/// The claim itself, in the caller's transaction.
+/// The claims themselves, in the caller's transaction. Steps are locked in the order of their numbers, as all do who
+/// lock several, so that nobody waits for each other.
 pub(super) async fn take(
     db: &mut PgConnection,
     engine: &Engine,
-    step: StepId,
+    steps: &[StepId],
     now: DateTime<Utc>,
-) -> Result<Option<Claim>> {
+) -> Result<Vec<Claim>> {
     sqlx::query_as!(
         Claim,
         r#"
+        with free as (
+            select step.id
+              from step
+              join run on run.id = step.run
+             where step.id = any($1)
+               and step.state = 'ready'
+               and step.due_at <= $2
+               and (run.paused_at is null or step.kind = 'record')
+               and (step.kind <> 'transmit' or not exists (
+                       select from installation
+                        where paused_at is not null and pauses is distinct from run.released_in))
+             order by step.id
+               for update of step
+        )
         update step
            set state = 'running', lease = lease + 1, lease_until = $3, worker = $4, again = false, changed_at = $2
-          from run
-         where step.id = $1
-           and step.state = 'ready'
-           and step.due_at <= $2
-           and run.id = step.run
-           and (run.paused_at is null or step.kind = 'record')
-           and (step.kind <> 'transmit' or not exists (
-                   select from installation where paused_at is not null and pauses is distinct from run.released_in))
+          from free
+         where step.id = free.id and step.state = 'ready'
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries
         "#,
-        step as StepId,
+        steps as &[StepId],
         now,
         now + engine.settings.lease,
         engine.settings.worker,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("claiming step {step}"))
+    .with_context(|| format!("claiming {} steps", steps.len()))
+}
+
+/// How a claim is given back.
+pub(super) struct Leaving {
+    pub step: StepId,
+    pub lease: i64,
+    pub way: Way,
+    pub reason: Option<Value>,
+}
+
+/// What becomes of a step that is given back.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// It ends.
+    End(StepState),
+    /// It is due again then, with one try more on its account.
+    Again(DateTime<Utc>),
+}
+
+/// Gives claims back, and returns the steps that were still ours: nothing may be written for any other.
+pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: DateTime<Utc>) -> Result<HashSet<StepId>> {
+    let states = leavings.iter().map(|leaving| match leaving.way {
+        Way::End(state) => state.name().to_owned(),
+        Way::Again(_) => StepState::Ready.name().to_owned(),
+    });
+    let due = leavings.iter().map(|leaving| match leaving.way {
+        Way::End(_) => None,
+        Way::Again(due_at) => Some(due_at),
+    });
+    let ours = sqlx::query_scalar!(
+        r#"
+        with leaving as (
+            select *
+              from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::jsonb[])
+                   as leaving (step, lease, state, due_at, reason)
+        ), ours as (
+            select step.id
+              from step
+              join leaving on leaving.step = step.id and leaving.lease = step.lease
+             where step.state = 'running'
+             order by step.id
+               for update of step
+        )
+        update step
+           set state = leaving.state, reason = leaving.reason, lease_until = null, changed_at = $6,
+               due_at = coalesce(leaving.due_at, step.due_at),
+               hinted_at = case when leaving.due_at is null then step.hinted_at else $6 end,
+               tries = step.tries + case when leaving.due_at is null then 0 else 1 end,
+               deaths = case when leaving.due_at is null then step.deaths else 0 end
+          from leaving
+          join ours on ours.id = leaving.step
+         where step.id = leaving.step and step.lease = leaving.lease and step.state = 'running'
+        returning step.id as "id: StepId"
+        "#,
+        &leavings.iter().map(|leaving| leaving.step.0).collect::<Vec<_>>(),
+        &leavings.iter().map(|leaving| leaving.lease).collect::<Vec<_>>(),
+        &states.collect::<Vec<_>>(),
+        &due.collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &leavings.iter().map(|leaving| leaving.reason.clone()).collect::<Vec<_>>() as &[Option<Value>],
+        now,
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("giving {} steps back", leavings.len()))?;
+    Ok(ours.into_iter().collect())
 }
 
 impl Claim {
@@ -81,22 +156,7 @@ impl Claim {
         reason: Option<&Reason>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let ended = sqlx::query!(
-            r#"
-            update step
-               set state = $3, reason = $4, lease_until = null, changed_at = $5
-             where id = $1 and lease = $2 and state = 'running'
-            "#,
-            self.step as StepId,
-            self.lease,
-            state as StepState,
-            reason.map(serde_json::to_value).transpose()?,
-            now,
-        )
-        .execute(db)
-        .await
-        .with_context(|| format!("ending step {}", self.step))?;
-        Ok(ended.rows_affected() == 1)
+        Ok(!leave(db, &[self.leaving(Way::End(state), reason)?], now).await?.is_empty())
     }
 
     /// Puts the step back until `due_at`, with one try more on its account. False when the claim was lost.
@@ -107,23 +167,13 @@ impl Claim {
         reason: &Reason,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let deferred = sqlx::query!(
-            r#"
-            update step
-               set state = 'ready', due_at = $3, hinted_at = $5, tries = tries + 1, deaths = 0, reason = $4,
-                   lease_until = null, changed_at = $5
-             where id = $1 and lease = $2 and state = 'running'
-            "#,
-            self.step as StepId,
-            self.lease,
-            due_at,
-            serde_json::to_value(reason)?,
-            now,
-        )
-        .execute(db)
-        .await
-        .with_context(|| format!("deferring step {}", self.step))?;
-        Ok(deferred.rows_affected() == 1)
+        Ok(!leave(db, &[self.leaving(Way::Again(due_at), Some(reason))?], now).await?.is_empty())
+    }
+
+    /// This claim, given back in this way.
+    pub(super) fn leaving(&self, way: Way, reason: Option<&Reason>) -> Result<Leaving> {
+        let reason = reason.map(serde_json::to_value).transpose()?;
+        Ok(Leaving { step: self.step, lease: self.lease, way, reason })
     }
 }
 

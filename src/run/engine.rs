@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-use super::{Leases, frozen::Frozen};
+use super::{
+    Leases, artifact::Keeping, attempt::Opening, frozen::Frozen, item::Taking, parcel::Wanted, together::Together,
+    verdict::Closing,
+};
 use crate::{
     channel::account::Channels,
     clock::Clock,
@@ -25,6 +28,8 @@ pub struct Engine {
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
+    /// What this node's handlers ask of the database together.
+    pub(super) together: Rounds,
     pub(super) frozen: Cache<RunId, Arc<Frozen>>,
     pub(super) documents: Cache<DocumentRevisionId, Arc<Document>>,
 }
@@ -39,6 +44,16 @@ pub struct Settings {
     pub lease: Duration,
     /// How many workers a step may take down before it is given up.
     pub deaths: i32,
+}
+
+/// The rounds in which wishes of each kind are granted.
+#[derive(Clone, Default)]
+pub(super) struct Rounds {
+    pub take: Together<Taking>,
+    pub keep: Together<Keeping>,
+    pub load: Together<Wanted>,
+    pub open: Together<Opening>,
+    pub close: Together<Closing>,
 }
 
 /// Runs whose frozen inputs are kept at hand. More costs memory (a batch without its recipients each), fewer costs
@@ -62,6 +77,7 @@ impl Engine {
             toolbox: Arc::new(toolbox),
             settings,
             leases: Leases::default(),
+            together: Rounds::default(),
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),
         }

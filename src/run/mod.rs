@@ -5,12 +5,16 @@
 //! comes next. A worker that lost its claim can write nothing: every write names the lease it holds.
 
 pub mod act;
+mod artifact;
+mod attempt;
 pub mod book;
 mod claim;
 mod engine;
 mod expand;
 pub mod files;
 mod frozen;
+mod item;
+mod late;
 pub mod log;
 mod notify;
 mod parcel;
@@ -26,11 +30,13 @@ pub mod sending;
 mod start;
 mod state;
 pub mod tally;
+mod together;
 mod transmit;
+mod verdict;
 
 pub use claim::Leases;
 pub use engine::{Engine, Settings};
-pub use perform::perform;
+pub use perform::{due, hand_back, perform};
 pub use preview::{Preview, PreviewDocument, PreviewTransmission, preview};
 pub use start::{Cause, CauseKind, Start, StartError, Started, start};
 pub use state::{Counts, Event, RunState, StepState, TransmissionState};

@@ -1,19 +1,21 @@
 //! What one attempt takes to its contact: the words and the files, from frozen inputs only.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
 
 use super::{
     Engine,
     frozen::{self, Frozen},
     plan::Recipient,
+    together::Wish,
 };
 use crate::{
     channel::{File, Message, Parcel, account::Account},
-    id::{DocumentRevisionId, RecipientId, RunId, TransmissionId},
+    id::{DocumentRevisionId, RecipientId, RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
 };
 
@@ -26,40 +28,13 @@ pub(super) struct Ready<'a> {
     pub frozen: Arc<Frozen>,
 }
 
-/// Loads what `transmission` of `run` carries.
-pub(super) async fn load<'a>(engine: &'a Engine, run: RunId, transmission: TransmissionId) -> Result<Loaded<'a>> {
-    let frozen = frozen::of(engine, run).await?;
-    let row = row(engine, transmission).await?;
-    if row.suppressed {
-        let text = format!("nothing is sent to {} any more; see the suppressions", row.contact);
-        return Ok(Err(Reason::new(Scope::Contact, "suppressed", text)));
-    }
-    let wanted = frozen.batch.accounts.get(&row.channel).map(String::as_str);
-    let Some(account) = engine.channels.pick(&row.channel, wanted) else {
-        let text = format!("no account for the channel {} is configured here", row.channel);
-        return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
-    };
-    let (files, documents) = files(engine, transmission).await?;
-    let message = match &row.message {
-        Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,
-        None => match words(engine, &frozen, &row, documents) {
-            Ok(message) => message,
-            Err(error) => return Ok(Err(Reason::new(Scope::Document, "message", format!("{error:#}")))),
-        },
-    };
-    let parcel = Parcel {
-        key: format!("{run}-{transmission}-{:x}", row.created_at.timestamp_micros()),
-        attempt: row.attempts + 1,
-        recipient: row.recipient_name,
-        contact: row.contact,
-        message,
-        files,
-        created_at: row.created_at,
-    };
-    Ok(Ok(Ready { account, parcel, frozen }))
-}
+/// The wish to know what a step would transmit.
+pub(super) struct Wanted(pub StepId);
 
-struct Row {
+/// What the book says about it.
+pub(super) struct Found {
+    pub run: RunId,
+    pub transmission: TransmissionId,
     channel: String,
     contact: String,
     recipient_name: String,
@@ -68,84 +43,167 @@ struct Row {
     created_at: DateTime<Utc>,
     suppressed: bool,
     recipient: Option<Recipient>,
+    /// In their order.
+    files: Vec<Carried>,
 }
 
-async fn row(engine: &Engine, transmission: TransmissionId) -> Result<Row> {
-    let row = sqlx::query!(
+/// One file of a transmission.
+struct Carried {
+    file: String,
+    media_type: String,
+    digest: String,
+    item: String,
+    revision: DocumentRevisionId,
+}
+
+impl Wish for Wanted {
+    /// Nothing when the step is not there to be done.
+    type Answer = Option<Found>;
+
+    async fn grant(engine: &Engine, wishes: &[Self]) -> Result<Vec<Option<Found>>> {
+        let steps: Vec<_> = wishes.iter().map(|wanted| wanted.0).collect();
+        let mut db = engine.db.acquire().await.context("connecting to load transmissions")?;
+        let mut found = rows(&mut db, &steps, engine.clock.now()).await?;
+        files(&mut db, &mut found).await?;
+        Ok(steps.iter().map(|step| found.remove(step)).collect())
+    }
+}
+
+async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Result<HashMap<StepId, Found>> {
+    let rows = sqlx::query!(
         r#"
-        select transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
+        select step.id as "step: StepId", transmission.run as "run: RunId",
+               transmission.id as "transmission: TransmissionId",
+               transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
                transmission.message, transmission.created_at,
                exists (select from suppression
                         where suppression.channel = transmission.channel
                           and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
                recipient.id as "id?: RecipientId", recipient.position as "position?",
                recipient.contacts as "contacts?", recipient.params as "params?"
-          from transmission
+          from step
+          join transmission on transmission.id = step.transmission
           left join recipient on recipient.id = transmission.recipient
-         where transmission.id = $1
+         where step.id = any($1) and step.state = 'ready' and step.due_at <= $2
         "#,
-        transmission as TransmissionId,
+        steps as &[StepId],
+        now,
     )
-    .fetch_one(&engine.db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("reading transmission {transmission}"))?;
+    .with_context(|| format!("reading the transmissions of {} steps", steps.len()))?;
     let empty = || Value::Object(Map::new());
-    let recipient = match row.id {
-        Some(id) => Some(Recipient {
-            id,
-            position: row.position.unwrap_or_default(),
-            name: row.recipient_name.clone(),
-            contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-            params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
-        }),
-        None => None,
-    };
-    Ok(Row {
-        channel: row.channel,
-        contact: row.contact,
-        recipient_name: row.recipient_name,
-        attempts: row.attempts,
-        message: row.message,
-        created_at: row.created_at,
-        suppressed: row.suppressed,
-        recipient,
-    })
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let recipient = match row.id {
+            Some(id) => Some(Recipient {
+                id,
+                position: row.position.unwrap_or_default(),
+                name: row.recipient_name.clone(),
+                contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
+                params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
+            }),
+            None => None,
+        };
+        let one = Found {
+            run: row.run,
+            transmission: row.transmission,
+            channel: row.channel,
+            contact: row.contact,
+            recipient_name: row.recipient_name,
+            attempts: row.attempts,
+            message: row.message,
+            created_at: row.created_at,
+            suppressed: row.suppressed,
+            recipient,
+            files: Vec::new(),
+        };
+        found.insert(row.step, one);
+    }
+    Ok(found)
 }
 
-/// The files in their order, and what the message may say of their documents.
-async fn files(engine: &Engine, transmission: TransmissionId) -> Result<(Vec<File>, Vec<Value>)> {
+/// Adds the files to what was found.
+async fn files(db: &mut PgConnection, found: &mut HashMap<StepId, Found>) -> Result<()> {
+    let ids: Vec<_> = found.values().map(|found| found.transmission.0).collect();
     let rows = sqlx::query!(
         r#"
-        select artifact.file, artifact.media_type, artifact.digest, item.name,
-               item.revision as "revision: DocumentRevisionId"
+        select transmission_item.transmission as "transmission: TransmissionId", artifact.file, artifact.media_type,
+               artifact.digest, item.name, item.revision as "revision: DocumentRevisionId"
           from transmission_item
           join item on item.id = transmission_item.item
           join artifact on artifact.id = item.artifact
-         where transmission_item.transmission = $1
-         order by transmission_item.position
+         where transmission_item.transmission = any($1)
+         order by transmission_item.transmission, transmission_item.position
         "#,
-        transmission as TransmissionId,
+        &ids,
     )
-    .fetch_all(&engine.db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("reading the files of transmission {transmission}"))?;
-    let mut files = Vec::with_capacity(rows.len());
-    let mut documents = Vec::with_capacity(rows.len());
+    .with_context(|| format!("reading the files of {} transmissions", ids.len()))?;
+    let mut carried: HashMap<TransmissionId, Vec<Carried>> = HashMap::new();
     for row in rows {
-        let document = frozen::document(engine, row.revision).await?;
-        documents.push(json!({ "name": row.name, "title": document.title, "file": row.file }));
-        let bytes = engine.toolbox.store.get(&row.digest).await?;
-        files.push(File { name: row.file, media_type: row.media_type, bytes });
+        let (file, media_type, digest) = (row.file, row.media_type, row.digest);
+        let one = Carried { file, media_type, digest, item: row.name, revision: row.revision };
+        carried.entry(row.transmission).or_default().push(one);
+    }
+    for found in found.values_mut() {
+        found.files = carried.remove(&found.transmission).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Packs what was found, with its words and its bytes.
+pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
+    let frozen = frozen::of(engine, found.run).await?;
+    if found.suppressed {
+        let text = format!("nothing is sent to {} any more; see the suppressions", found.contact);
+        return Ok(Err(Reason::new(Scope::Contact, "suppressed", text)));
+    }
+    let wanted = frozen.batch.accounts.get(&found.channel).map(String::as_str);
+    let Some(account) = engine.channels.pick(&found.channel, wanted) else {
+        let text = format!("no account for the channel {} is configured here", found.channel);
+        return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
+    };
+    let (files, documents) = contents(engine, &found.files).await?;
+    let message = match &found.message {
+        Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,
+        None => match words(engine, &frozen, &found, documents) {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(Reason::new(Scope::Document, "message", format!("{error:#}")))),
+        },
+    };
+    let parcel = Parcel {
+        key: format!("{}-{}-{:x}", found.run, found.transmission, found.created_at.timestamp_micros()),
+        attempt: found.attempts + 1,
+        recipient: found.recipient_name,
+        contact: found.contact,
+        message,
+        files,
+        created_at: found.created_at,
+    };
+    Ok(Ok(Ready { account, parcel, frozen }))
+}
+
+/// The files with their bytes, and what the message may say of their documents.
+async fn contents(engine: &Engine, carried: &[Carried]) -> Result<(Vec<File>, Vec<Value>)> {
+    let mut files = Vec::with_capacity(carried.len());
+    let mut documents = Vec::with_capacity(carried.len());
+    for Carried { file, media_type, digest, item, revision } in carried {
+        let document = frozen::document(engine, *revision).await?;
+        documents.push(json!({ "name": item, "title": document.title, "file": file }));
+        let bytes = engine.toolbox.store.get(digest).await?;
+        files.push(File { name: file.clone(), media_type: media_type.clone(), bytes });
     }
     Ok((files, documents))
 }
 
 /// The batch's message for this recipient.
-fn words(engine: &Engine, frozen: &Frozen, row: &Row, documents: Vec<Value>) -> Result<Message> {
+fn words(engine: &Engine, frozen: &Frozen, found: &Found, documents: Vec<Value>) -> Result<Message> {
     let mut context = frozen.context();
     context["document"] = documents.first().cloned().unwrap_or(Value::Null);
     context["documents"] = Value::Array(documents);
-    if let Some(recipient) = &row.recipient {
+    if let Some(recipient) = &found.recipient {
         context["recipient"] = recipient.context();
     }
     let message = &frozen.batch.message;

@@ -1,9 +1,40 @@
-//! From a hint to its step.
+//! From a job to its steps.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Engine, expand::expand, notify::notify, record::record, render::render, transmit::transmit};
-use crate::{queue::Hint, workflow::Kind};
+use crate::{
+    id::StepId,
+    queue::{Hint, Stretch},
+    workflow::Kind,
+};
+
+/// The steps of `stretch` that are there to be done. A single one is not looked up: claiming it finds out.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
+    let Stretch { kind, id, to } = stretch;
+    if id == to {
+        return Ok(vec![Hint { kind, id }]);
+    }
+    let ids = sqlx::query_scalar!(
+        r#"
+        select id as "id: StepId"
+          from step
+         where id between $1 and $2 and kind = $3 and state = 'ready' and due_at <= $4
+         order by id
+        "#,
+        id as StepId,
+        to as StepId,
+        kind as Kind,
+        engine.clock.now(),
+    )
+    .fetch_all(&engine.db)
+    .await
+    .context("looking for the steps of a job")?;
+    Ok(ids.into_iter().map(|id| Hint { kind, id }).collect())
+}
 
 /// Does the step that `hint` points to, if it is there to be done.
 ///
@@ -17,4 +48,13 @@ pub async fn perform(engine: &Engine, hint: Hint) -> Result<()> {
         Kind::Record => record(engine, hint.id).await,
         Kind::Notify => notify(engine, hint.id).await,
     }
+}
+
+/// Gives steps that were not begun back to the queue.
+///
+/// # Errors
+/// When the database cannot be written; the sweeper then finds them.
+pub async fn hand_back(engine: &Engine, hints: &[Hint]) -> Result<()> {
+    let mut db = engine.db.acquire().await.context("connecting to hand steps back")?;
+    crate::queue::push(&mut db, hints).await
 }

@@ -4,7 +4,10 @@
 //! Works it out with the same planner that `expand` uses, on the current versions of everything, and renders a few
 //! documents to see their pages and faults. Nothing is written and nothing is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
@@ -175,6 +178,9 @@ fn names(planned: &Planned, keys: &[String]) -> Vec<String> {
     keys.iter().filter_map(of).collect()
 }
 
+/// How long one document may take. Somebody waits for the preview.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Renders one item to see what comes out.
 async fn look(
     engine: &Engine,
@@ -198,7 +204,7 @@ async fn look(
     };
     let recipient = item.recipient.map(|_| recipient);
     let context = plan::document_context(context, document, item.params, recipient);
-    match document::render(&engine.toolbox, document, files, &context).await? {
+    match document::render(&engine.toolbox, document, files, &context, PATIENCE).await? {
         Ok(rendered) => {
             shown.size = Some(rendered.bytes.len());
             shown.pages = rendered.pages;

@@ -125,7 +125,7 @@ async fn last(db: &PgPool, addressees: &[Addressee], run_as: Option<&str>) -> Re
                  where transmission.contact = asked.contact
                    and transmission.channel = asked.channel
                    and transmission.purpose = 'document'
-                   and transmission.state not in ('queued', 'sending')
+                   and transmission.settled
                    and ($3::text is null or run.run_as = $3)
                  order by transmission.id desc
                  limit 1

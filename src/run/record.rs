@@ -4,7 +4,7 @@
 //! a transmission, so a thousand settled at once are one count. Settling takes the run's fence shared and claiming the
 //! count takes it alone; so a mark is never made on a count that has not seen its transmission.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -33,12 +33,17 @@ const REST: u32 = 10;
 /// The first half of the fence's key, which keeps it apart from other advisory locks.
 const FENCE: i32 = 0x706f7374;
 
-/// Held shared until the end of the transaction by whoever settles a transmission of `run`.
-pub(super) async fn fence(db: &mut PgConnection, run: RunId) -> Result<()> {
-    sqlx::query!("select pg_advisory_xact_lock_shared($1, $2)", FENCE, folded(run))
-        .execute(db)
-        .await
-        .context("taking the fence of a run")?;
+/// Held shared until the end of the transaction by whoever settles a transmission of one of `runs`.
+pub(super) async fn fence(db: &mut PgConnection, runs: &BTreeSet<RunId>) -> Result<()> {
+    let keys: Vec<_> = runs.iter().map(|run| folded(*run)).collect();
+    sqlx::query!(
+        "select pg_advisory_xact_lock_shared($1, key) from unnest($2::integer[]) as fence (key)",
+        FENCE,
+        &keys
+    )
+    .execute(db)
+    .await
+    .context("taking the fence of a run")?;
     Ok(())
 }
 
@@ -47,14 +52,23 @@ fn folded(run: RunId) -> i32 {
     run.0 as i32
 }
 
-/// Whether `run` was cancelled. Its row stays as it is until the end of the caller's transaction, so that whoever
-/// cancels it finds what the caller writes.
-pub(super) async fn is_cancelled(db: &mut PgConnection, run: RunId) -> Result<bool> {
-    let cancelled_at = sqlx::query_scalar!("select cancelled_at from run where id = $1 for share", run as RunId)
-        .fetch_one(db)
-        .await
-        .with_context(|| format!("asking whether run {run} is cancelled"))?;
-    Ok(cancelled_at.is_some())
+/// Those of `runs` that were cancelled. Their rows stay as they are until the end of the caller's transaction, so that
+/// whoever cancels one finds what the caller writes.
+pub(super) async fn cancelled(db: &mut PgConnection, runs: &BTreeSet<RunId>) -> Result<BTreeSet<RunId>> {
+    let rows = sqlx::query!(
+        r#"
+        select id as "id: RunId", cancelled_at is not null as "cancelled!"
+          from run
+         where id = any($1)
+         order by id
+           for share
+        "#,
+        &runs.iter().map(|run| run.0).collect::<Vec<_>>(),
+    )
+    .fetch_all(db)
+    .await
+    .context("asking whether runs are cancelled")?;
+    Ok(rows.into_iter().filter(|row| row.cancelled).map(|row| row.id).collect())
 }
 
 /// Marks `run` to be counted. The caller holds the fence.
@@ -115,9 +129,9 @@ async fn claim_alone(engine: &Engine, step: StepId) -> Result<Option<Held>> {
         .execute(&mut *db)
         .await
         .context("waiting for the fence of a run")?;
-    let claim = claim::take(&mut db, engine, step, engine.clock.now()).await?;
+    let claims = claim::take(&mut db, engine, &[step], engine.clock.now()).await?;
     db.commit().await.context("claiming a count")?;
-    Ok(claim.map(|claim| engine.leases.hold(claim)))
+    Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
 async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
@@ -162,13 +176,14 @@ async fn rest_until(db: &mut PgConnection, claim: &Held, due_at: DateTime<Utc>, 
     Ok(rested.rows_affected() == 1)
 }
 
-/// A run before it is counted.
-struct Before {
-    state: RunState,
-    cancelled_at: Option<DateTime<Utc>>,
+/// A run before something is written to it.
+pub(super) struct Before {
+    pub state: RunState,
+    pub cancelled_at: Option<DateTime<Utc>>,
 }
 
-async fn lock(db: &mut PgConnection, run: RunId) -> Result<Before> {
+/// Locks `run` against others who act on it.
+pub(super) async fn lock(db: &mut PgConnection, run: RunId) -> Result<Before> {
     sqlx::query_as!(
         Before,
         r#"select state as "state: RunState", cancelled_at from run where id = $1 for no key update"#,
@@ -176,7 +191,7 @@ async fn lock(db: &mut PgConnection, run: RunId) -> Result<Before> {
     )
     .fetch_one(db)
     .await
-    .with_context(|| format!("locking run {run} to count it"))
+    .with_context(|| format!("locking run {run}"))
 }
 
 /// Writes the counts and, when nothing is open, the run's end and what follows it.

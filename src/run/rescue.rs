@@ -4,6 +4,8 @@
 //! recording step simply becomes ready again; one that keeps taking its workers down is given up. An attempt at a
 //! transmission may have arrived: it becomes `uncertain`, and the account says whether it is repeated or held.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -106,7 +108,7 @@ struct Lapsed {
 async fn rescue(engine: &Engine, lapsed: &Lapsed) -> Result<()> {
     let now = engine.clock.now();
     let mut db = engine.aside.begin().await.context("beginning a rescue")?;
-    record::fence(&mut db, lapsed.run).await?;
+    record::fence(&mut db, &BTreeSet::from([lapsed.run])).await?;
     if let (Kind::Transmit, Some(transmission)) = (lapsed.kind, lapsed.transmission) {
         unsettle(engine, &mut db, lapsed, transmission, now).await?;
     } else if lapsed.deaths + 1 >= engine.settings.deaths {
@@ -173,7 +175,7 @@ async fn unsettle(
 ) -> Result<()> {
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
         && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
-        && !record::is_cancelled(db, lapsed.run).await?;
+        && record::cancelled(db, &BTreeSet::from([lapsed.run])).await?.is_empty();
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
         return Ok(());
@@ -232,7 +234,10 @@ async fn settle(engine: &Engine, db: &mut PgConnection, run: RunId, transmission
     Ok(engine.channels.pick(&channel, wanted).map_or(Settle::Hold, |account| account.settle()))
 }
 
+/// The code of the reason of an attempt that was given up for lost.
+pub(super) const LOST: &str = "worker-lost";
+
 fn lost() -> Reason {
     let text = "the worker that was sending this stopped before it could say what came of it";
-    Reason::new(Scope::Attempt, "worker-lost", text)
+    Reason::new(Scope::Attempt, LOST, text)
 }

@@ -101,6 +101,20 @@ impl RunState {
     }
 }
 
+impl StepState {
+    /// The word for it, in SQL, JSON and pages alike.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl TransmissionState {
     /// The word for it, in SQL, JSON and pages alike.
     pub fn name(self) -> &'static str {
@@ -121,12 +135,11 @@ impl TransmissionState {
         use TransmissionState as S;
         match (self, event) {
             (S::Queued, Event::Claimed) => Some(S::Sending),
-            (S::Sending, Event::Accepted) => Some(S::Accepted),
+            (S::Sending | S::Uncertain, Event::Accepted) => Some(S::Accepted),
             (S::Sending | S::Accepted | S::Uncertain, Event::Delivered) => Some(S::Delivered),
-            (S::Sending, Event::Deferred) => Some(S::Queued),
-            (S::Sending, Event::Refused) | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp) => {
-                Some(S::Failed)
-            }
+            (S::Sending | S::Uncertain, Event::Deferred) => Some(S::Queued),
+            (S::Sending | S::Uncertain, Event::Refused)
+            | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp) => Some(S::Failed),
             (S::Sending, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
             (S::Queued, Event::Cancelled) => Some(S::Cancelled),

@@ -40,7 +40,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
     let open = sqlx::query!(
         r#"
         select count(*) as "due!", min(due_at) as oldest,
-               (select count(*) from transmission where state = 'uncertain') as "uncertain!",
+               (select count(*) from transmission
+                 where troubled and state = 'uncertain') as "uncertain!",
                exists (select from installation where paused_at is not null) as "sending_paused!"
           from step
          where state = 'ready' and due_at <= $1

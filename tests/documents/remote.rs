@@ -24,7 +24,7 @@ use postbook::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::workbench::{context, files, no_database, renderer, toolbox};
+use crate::workbench::{LIMIT, context, files, no_database, renderer, toolbox};
 
 /// What the server was asked: method, path with query, headers, body.
 type Asked = Arc<Mutex<Vec<(String, String, HeaderMap, String)>>>;
@@ -91,7 +91,7 @@ async fn flood() -> Response {
 
 async fn pdf() -> Bytes {
     renderer()
-        .render("m.typ", &files(&[("m.typ", "one #pagebreak() two")]), &context())
+        .render("m.typ", &files(&[("m.typ", "one #pagebreak() two")]), &context(), LIMIT)
         .await
         .expect("no fault")
         .expect("a PDF")
@@ -111,7 +111,7 @@ fn document(remote: Value) -> Document {
 }
 
 async fn ask(toolbox: &Toolbox, remote: Value) -> Result<Rendered, Failure> {
-    document::render(toolbox, &document(remote), &files(&[]), &context()).await.expect("no fault of ours")
+    document::render(toolbox, &document(remote), &files(&[]), &context(), LIMIT).await.expect("no fault of ours")
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use postbook::document::{self, Document, Failure, renderer::Renderer};
 use serde_json::json;
 
-use crate::workbench::{context, files, no_database, renderer, toolbox};
+use crate::workbench::{LIMIT, context, files, no_database, renderer, toolbox};
 
 const GOOD: &str = "#let data = json(\"/data.json\")\nOrders since #data.params.since for #data.user.company";
 
 async fn outcome(renderer: &Renderer, source: &str) -> Result<i32, (String, String)> {
-    let rendered =
-        renderer.render("main.typ", &files(&[("main.typ", source)]), &context()).await.expect("no fault of ours");
+    let rendered = renderer
+        .render("main.typ", &files(&[("main.typ", source)]), &context(), LIMIT)
+        .await
+        .expect("no fault of ours");
     rendered.map(|(_, pages)| pages).map_err(|failure: Failure| {
         assert!(!failure.again, "the template is to blame");
         (failure.reason.code, failure.reason.text)
@@ -23,7 +25,7 @@ async fn the_same_template_and_data_give_the_same_bytes_in_every_process() {
     let files = files(&[("main.typ", GOOD)]);
     let (one, other) = (renderer(), renderer());
     let render = async |renderer: &Renderer| {
-        renderer.render("main.typ", &files, &context()).await.expect("no fault").expect("a PDF").0
+        renderer.render("main.typ", &files, &context(), LIMIT).await.expect("no fault").expect("a PDF").0
     };
     assert_eq!(render(&one).await, render(&other).await);
     assert_eq!(render(&one).await, render(&one).await, "warm or not");
@@ -70,7 +72,7 @@ async fn a_workflow_s_files_are_told_apart_by_their_content() {
     for n in 1..=12 {
         let source = "#for i in range(int(read(\"pages.txt\"))) { pagebreak() }";
         let files = files(&[("main.typ", source), ("pages.txt", &(n - 1).to_string())]);
-        let rendered = renderer.render("main.typ", &files, &context()).await.expect("no fault");
+        let rendered = renderer.render("main.typ", &files, &context(), LIMIT).await.expect("no fault");
         assert_eq!(rendered.expect("a PDF").1, n);
     }
 }
@@ -93,7 +95,7 @@ async fn a_template_document_is_named_after_its_title() {
     }))
     .expect("a document");
     let toolbox = toolbox(no_database(), &Default::default(), &[]);
-    let rendered = document::render(&toolbox, &document, &files(&[("main.typ", GOOD)]), &context())
+    let rendered = document::render(&toolbox, &document, &files(&[("main.typ", GOOD)]), &context(), LIMIT)
         .await
         .expect("no fault")
         .expect("a PDF");
@@ -107,7 +109,7 @@ async fn a_template_document_is_named_after_its_title() {
 async fn a_broken_pdf_is_counted_elsewhere_and_refused_here() {
     let renderer = renderer();
     let (pdf, _) = renderer
-        .render("main.typ", &files(&[("main.typ", "one #pagebreak() two")]), &context())
+        .render("main.typ", &files(&[("main.typ", "one #pagebreak() two")]), &context(), LIMIT)
         .await
         .expect("no fault")
         .expect("a PDF");

@@ -14,6 +14,9 @@ use postbook::{
 use serde_json::{Value, json};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
+/// More than a renderer of these tests allows.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
 /// A renderer of this build, with limits that tests need not wait for.
 pub fn renderer() -> Renderer {
     let config = RendererConfig { children: 2, timeout: Duration::from_secs(3), memory: 256 * 1024 * 1024 };

@@ -64,6 +64,7 @@ async fn nothing_dangles(app: &TestApp) {
         "select count(*) from step where transmission is not null
             and not exists (select from transmission where id = step.transmission)",
         "select count(*) from step where item is not null and not exists (select from item where id = step.item)",
+        "select count(*) from item where artifact is not null and not exists (select from artifact where id = item.artifact)",
         "select count(*) from artifact where purged_at is null
             and not exists (select from blob where digest = artifact.digest)",
         "select count(*) from run where purge_begun_at is not null",

@@ -56,19 +56,21 @@ impl Renderer {
         Self { program, seats: Semaphore::new(config.children.max(1)), idle: Mutex::default(), config }
     }
 
-    /// Renders `template` of `files` with `context` as its data: the PDF and its pages.
+    /// Renders `template` of `files` with `context` as its data: the PDF and its pages. It may take `limit` and what
+    /// the settings say, whichever is less, from when a process is free.
     pub async fn render(
         &self,
         template: &str,
         files: &Files,
         context: &Context,
+        limit: Duration,
     ) -> Result<Result<(Bytes, i32), Failure>> {
         let request = Request::Render {
             digest: files.digest().to_owned(),
             template: template.to_owned(),
             context: context.clone(),
         };
-        Ok(match self.ask(&request, &[], Some(files)).await? {
+        Ok(match self.ask(&request, (&[], Some(files)), limit).await? {
             Ok(Frame { head: Answer::Rendered { pages }, body }) => Ok((body, pages)),
             Ok(Frame { head: Answer::Refused { text }, .. }) => Err(broken("template-error", text)),
             Ok(other) => bail!("a rendering process answered {:?} to a template", other.head),
@@ -78,7 +80,7 @@ impl Renderer {
 
     /// The number of pages of a PDF from elsewhere, which may be broken in any way.
     pub async fn count_pages(&self, pdf: &Bytes) -> Result<Result<i32, Failure>> {
-        Ok(match self.ask(&Request::Count, pdf, None).await? {
+        Ok(match self.ask(&Request::Count, (pdf, None), self.config.timeout).await? {
             Ok(Frame { head: Answer::Counted { pages }, .. }) => Ok(pages),
             Ok(Frame { head: Answer::Refused { text }, .. }) => Err(broken("pdf-unreadable", text)),
             Ok(other) => bail!("a rendering process answered {:?} to a PDF", other.head),
@@ -89,19 +91,20 @@ impl Renderer {
     async fn ask(
         &self,
         request: &Request,
-        body: &[u8],
-        files: Option<&Files>,
+        (body, files): (&[u8], Option<&Files>),
+        limit: Duration,
     ) -> Result<Result<Frame<Answer>, Failure>> {
+        let limit = limit.min(self.config.timeout);
         let _seat = self.seats.acquire().await.context("the renderer is closed")?;
         let mut process = self.take()?;
-        match time::timeout(self.config.timeout, process.ask(request, body, files)).await {
+        match time::timeout(limit, process.ask(request, body, files)).await {
             Ok(Ok(answer)) => {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
                 Ok(Ok(answer))
             }
             Ok(Err(_)) => Ok(Err(self.obituary(&process.death().await?))),
             Err(_) => {
-                let limit = self.config.timeout.as_secs_f64();
+                let limit = limit.as_secs_f64();
                 Ok(Err(broken(
                     "render-timeout",
                     format!("it was not done after {limit} seconds; is there a loop that never ends?"),

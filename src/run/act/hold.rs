@@ -1,5 +1,7 @@
 //! Holding a run back, and stopping it.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -82,7 +84,7 @@ pub async fn resume(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
 pub async fn cancel(engine: &Engine, run: RunId, by: &str) -> Result<(), ActError> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to cancel a run")?;
-    record::fence(&mut db, run).await?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
     let locked = lock(&mut db, run).await?;
     if !matches!(locked.state, RunState::Held | RunState::Expanding | RunState::Running) {
         return Err(ActError::NotNow(format!("run {run} has ended, so there is nothing to cancel")));
@@ -101,7 +103,7 @@ pub async fn cancel(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
 pub async fn cancel_queued(engine: &Engine, run: RunId, by: &str) -> Result<(), ActError> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to cancel what a run has queued")?;
-    record::fence(&mut db, run).await?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
     lock(&mut db, run).await?;
     let cancelled = queued(&mut db, run, now).await?;
     if cancelled == 0 {

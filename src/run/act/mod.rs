@@ -5,7 +5,7 @@
 
 mod hold;
 mod resend;
-mod retry;
+pub(super) mod retry;
 mod settle;
 
 use anyhow::Context;

@@ -3,6 +3,8 @@
 //! The first transmission and its proof stay in the book as they are; each sending again is a transmission of its own
 //! that names the first.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -34,7 +36,7 @@ pub async fn resend(engine: &Engine, transmission: TransmissionId, again: &Again
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to send again")?;
     let run = run_of(&mut db, transmission).await?;
-    record::fence(&mut db, run).await?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
     lock(&mut db, run).await?;
     let key = format!("again:{transmission}:{}", again.key);
     if let Some(earlier) = find(&mut db, run, &key).await? {

@@ -1,5 +1,7 @@
 //! Trying again what failed, and nothing else.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -21,7 +23,7 @@ use crate::{
 pub async fn retry(engine: &Engine, run: RunId, by: &str) -> Result<u64, ActError> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to retry a run")?;
-    record::fence(&mut db, run).await?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
     let locked = lock(&mut db, run).await?;
     if let Some(at) = purged(&mut db, run).await? {
         let text = format!("the files of run {run} were purged on {}; run its batch again instead", at.date_naive());
@@ -127,7 +129,7 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
     Ok((queued.rows_affected(), hints))
 }
 
-pub(super) async fn reopen(db: &mut PgConnection, run: RunId, state: RunState) -> Result<(), ActError> {
+pub(in crate::run) async fn reopen(db: &mut PgConnection, run: RunId, state: RunState) -> Result<(), ActError> {
     sqlx::query!(
         "update run set state = $2, reason = null, ended_at = null, files_purged_at = null, logs_purged_at = null where id = $1",
         run as RunId,

@@ -1,5 +1,7 @@
 //! Settling what is uncertain, and stopping one transmission.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -119,7 +121,7 @@ async fn fenced(db: &mut PgConnection, transmission: TransmissionId) -> Result<R
     .await
     .context("looking for a transmission")?
     .ok_or(ActError::UnknownTransmission(transmission))?;
-    record::fence(db, run).await?;
+    record::fence(db, &BTreeSet::from([run])).await?;
     lock(db, run).await?;
     Ok(run)
 }
