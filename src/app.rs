@@ -69,11 +69,12 @@ impl App {
         db::migrate(&database.pool, queue::setup).await.map_err(refusal)?;
         let store = store(&config, &database)?;
         let clock = Clock::default();
+        clock.follow(db::time(&database.pool)).await?;
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
         let settings =
             Settings { worker: worker_name(), lease: config.engine.lease, deaths: i32::from(config.engine.deaths) };
-        let engine = Engine::new(database.pool.clone(), channels, toolbox, settings);
+        let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })
     }
@@ -105,8 +106,7 @@ impl App {
         let _closing = doors.clone().drop_guard();
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
-        let load =
-            Load { queues: roles.queues, steps, batch: steps.clamp(1, 100), loops: self.config.engine.fetchers.get() };
+        let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
         tokio::join!(

@@ -17,6 +17,7 @@ mod seen;
 use std::{path::Path, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -118,6 +119,17 @@ impl Database {
         let Some(private) = self.private else { return Ok(()) };
         tokio::task::spawn_blocking(move || private.stop()).await.context("stopping the private Postgres")?
     }
+}
+
+/// What time it is in the database.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn time(pool: &PgPool) -> anyhow::Result<DateTime<Utc>> {
+    sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
+        .fetch_one(pool)
+        .await
+        .context("asking the database what time it is")
 }
 
 fn configured(url: &str) -> anyhow::Result<PgConnectOptions> {

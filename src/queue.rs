@@ -10,7 +10,7 @@ use apalis::prelude::TaskBuilder;
 use apalis_postgres::{PostgresStorage, queries::push_tasks};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
 use crate::{id::StepId, workflow::Kind};
 
@@ -119,29 +119,64 @@ fn job(stretch: &Stretch) -> Result<apalis_postgres::PgTask> {
     Ok(TaskBuilder::new(payload).max_attempts(1).build())
 }
 
-/// Creates or updates the queue's own tables, and silences them.
+/// The channel on which the database says that there are jobs in a queue, by the queue's name.
+const NEWS: &str = "postbook.jobs";
+
+/// Creates or updates the queue's own tables, and has them tell of new jobs in our way.
 ///
 /// # Errors
 /// When the database refuses, for one because the extension `hstore` is not to be had.
 pub async fn setup(db: &PgPool) -> Result<(), apalis_postgres::Error> {
     PostgresStorage::setup(db).await?;
-    silence(db).await
+    tell(db).await
 }
 
-/// Ends the announcement of each new job. Nobody listens; and a transaction that announces holds a lock of the whole
-/// server until it is on disk, so that they all would be written one after the other.
-async fn silence(db: &PgPool) -> Result<(), apalis_postgres::Error> {
+/// One notification for each statement and queue, instead of one for each job: a thousand jobs are one piece of news.
+async fn tell(db: &PgPool) -> Result<(), apalis_postgres::Error> {
     sqlx::raw_sql(
-        "do $$ begin
+        "do $do$ begin
              if exists (select from pg_trigger
                          where tgrelid = 'apalis.jobs'::regclass and tgname = 'notify_workers' and tgenabled <> 'D') then
                  alter table apalis.jobs disable trigger notify_workers;
              end if;
-         end $$",
+             if not exists (select from pg_trigger
+                             where tgrelid = 'apalis.jobs'::regclass and tgname = 'postbook_tell') then
+                 create or replace function postbook_tell() returns trigger language plpgsql as $tell$ begin
+                     perform pg_notify('postbook.jobs', job_type) from fresh group by job_type;
+                     return null;
+                 end $tell$;
+                 create trigger postbook_tell after insert on apalis.jobs referencing new table as fresh
+                     for each statement execute function postbook_tell();
+             end if;
+         end $do$",
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Hears of new jobs.
+pub struct News(PgListener);
+
+impl News {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn listen(db: &PgPool) -> Result<Self> {
+        let mut listener = PgListener::connect_with(db).await.context("connecting to listen for jobs")?;
+        listener.listen(NEWS).await.context("listening for jobs")?;
+        Ok(Self(listener))
+    }
+
+    /// The next queue that has a new job; nothing for one that is not ours.
+    ///
+    /// # Errors
+    /// When the connection is lost; what happens meanwhile is not heard of.
+    pub async fn next(&mut self) -> Result<Option<Queue>> {
+        let news = self.0.recv().await.context("listening for jobs")?;
+        Ok(Queue::ALL.into_iter().find(|queue| queue.name() == news.payload()))
+    }
 }
 
 /// Deletes up to `limit` jobs that have ended, and says how many there were.

@@ -4,14 +4,15 @@
 //! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
 //! dropped hint pointed to is found by the sweeper. Called by the node.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
 use apalis_postgres::{Config, PostgresStorage};
 use futures::StreamExt;
+use rand::RngExt;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::MissedTickBehavior,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,14 +29,29 @@ pub struct Load {
     pub queues: Vec<Queue>,
     /// Steps at once on each queue.
     pub steps: usize,
-    /// Jobs fetched at once. Few spread the work over nodes, many cost fewer round trips.
-    pub batch: usize,
     /// Loops that fetch, in each queue.
     pub loops: usize,
 }
 
-/// How often an idle queue is looked at. Less begins steps sooner and keeps the database busier.
-const POLL: Duration = Duration::from_millis(200);
+/// Jobs fetched at once. Few spread the work over nodes, many cost fewer round trips.
+const FETCH: usize = 32;
+
+/// Jobs that render which one node takes at a time: what waits here for a processor is not done by a node that has
+/// one to spare. Fewer make rounds smaller, and leave processors idle between fetches.
+const RENDERING: usize = 16;
+
+impl Load {
+    /// Jobs at once in each loop.
+    fn jobs(&self, queue: Queue) -> usize {
+        match queue {
+            Queue::Render => self.steps.min(RENDERING),
+            Queue::Run | Queue::Transmit => self.steps,
+        }
+    }
+}
+
+/// How often an idle queue is looked at, about. That is what is relied on; news only make it quicker.
+const POLL: Duration = Duration::from_millis(500);
 
 /// How long a worker that lost the database waits before it is built anew, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
@@ -44,10 +60,17 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
+    let news: HashMap<_, _> = load.queues.iter().map(|queue| (*queue, Arc::new(Notify::new()))).collect();
     for queue in &load.queues {
-        let seats = Arc::new(Semaphore::new(load.steps));
+        let shop = Shop {
+            engine: engine.clone(),
+            steps: steps.clone(),
+            seats: Arc::new(Semaphore::new(load.steps)),
+            news: news[queue].clone(),
+            stop: stop.clone(),
+        };
         for _ in 0..load.loops {
-            let shop = Shop { engine: engine.clone(), steps: steps.clone(), seats: seats.clone(), stop: stop.clone() };
+            let shop = shop.clone();
             workers.spawn(serve(shop, *queue, load.clone(), stop.clone()));
         }
     }
@@ -60,6 +83,7 @@ pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
     tokio::select! {
         () = worked => {}
         () = keep_leases(&engine) => {}
+        () = pass_on(&engine, &news) => {}
     }
 }
 
@@ -71,6 +95,8 @@ struct Shop {
     steps: TaskTracker,
     /// How many more of them may be begun on this queue.
     seats: Arc<Semaphore>,
+    /// Told when the queue has new jobs.
+    news: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -100,20 +126,18 @@ async fn serve(shop: Shop, queue: Queue, load: Load, stop: CancellationToken) {
 
 /// Drives one worker to its end.
 async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &CancellationToken) {
-    let config = Config::default().queue(queue.name()).batch_size(load.batch).lock_tasks(false);
+    let config = Config::default().queue(queue.name()).batch_size(load.jobs(queue).min(FETCH)).lock_tasks(false);
     let backend = PostgresStorage::<serde_json::Value>::new(&shop.engine.db).with_config(config);
     let context = WorkerContext::new(name);
     let worker = WorkerBuilder::new(&context)
         .backend(backend)
-        .concurrency(load.steps)
+        .concurrency(load.jobs(queue))
         .data(Arc::new(shop.clone()))
         .build(handle);
     let mut events = std::pin::pin!(worker.stream());
     let mut stopping = false;
     // An idle worker looks for jobs whenever it is polled. The backend's own interval is not used: a tick that comes
     // together with the answer to a fetch is lost there, and the next look is the heartbeat's, half a minute later.
-    let mut looks = tokio::time::interval(POLL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -121,7 +145,8 @@ async fn run_worker(shop: &Shop, queue: Queue, load: &Load, name: &str, stop: &C
                 Some(Err(error)) => tracing::warn!(queue = queue.name(), %error, "a worker met an error"),
                 None => return,
             },
-            _ = looks.tick() => {}
+            () = tokio::time::sleep(look()) => {}
+            () = shop.news.notified() => {}
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 if context.stop().is_err() {
@@ -177,13 +202,38 @@ async fn do_one(engine: Engine, hint: Hint, _seat: OwnedSemaphorePermit) {
     }
 }
 
-/// Renews the leases of the steps being done, for as long as it is polled.
+/// When an idle queue is looked at next: loops and nodes that began together do not look together.
+fn look() -> Duration {
+    POLL.mul_f64(rand::rng().random_range(0.75..1.25))
+}
+
+/// Tells the loops of a queue when it has new jobs, for as long as it is polled. While that cannot be heard, they look
+/// by themselves.
+async fn pass_on(engine: &Engine, news: &HashMap<Queue, Arc<Notify>>) {
+    loop {
+        if let Err(error) = hear(engine, news).await {
+            tracing::debug!(error = format!("{error:#}"), "new jobs are not heard of at present");
+        }
+        tokio::time::sleep(BACKOFF.1).await;
+    }
+}
+
+async fn hear(engine: &Engine, news: &HashMap<Queue, Arc<Notify>>) -> Result<()> {
+    let mut heard = engine.news().await?;
+    loop {
+        if let Some(queue) = heard.next().await?.and_then(|queue| news.get(&queue)) {
+            queue.notify_waiters();
+        }
+    }
+}
+
+/// Renews the leases of the steps being done, by the database's time, for as long as it is polled.
 async fn keep_leases(engine: &Engine) {
     let mut ticks = tokio::time::interval(engine.settings.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = engine.leases.renew(engine).await {
+        if let Err(error) = engine.renew().await {
             tracing::warn!(error = format!("{error:#}"), "leases could not be renewed");
         }
     }

@@ -40,39 +40,33 @@ pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>>
     Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
-/// The claims themselves, in the caller's transaction. Steps are locked in the order of their numbers, as all do who
-/// lock several, so that nobody waits for each other.
+/// The claims themselves, in the caller's transaction.
 pub(super) async fn take(
     db: &mut PgConnection,
     engine: &Engine,
     steps: &[StepId],
     now: DateTime<Utc>,
 ) -> Result<Vec<Claim>> {
+    // In one order, as all do who write several, so that nobody waits for each other.
+    let mut sorted = steps.to_vec();
+    sorted.sort_unstable();
     sqlx::query_as!(
         Claim,
         r#"
-        with free as (
-            select step.id
-              from step
-              join run on run.id = step.run
-             where step.id = any($1)
-               and step.state = 'ready'
-               and step.due_at <= $2
-               and (run.paused_at is null or step.kind = 'record')
-               and (step.kind <> 'transmit' or not exists (
-                       select from installation
-                        where paused_at is not null and pauses is distinct from run.released_in))
-             order by step.id
-               for update of step
-        )
         update step
            set state = 'running', lease = lease + 1, lease_until = $3, worker = $4, again = false, changed_at = $2
-          from free
-         where step.id = free.id and step.state = 'ready'
+          from run
+         where step.id = any($1)
+           and step.state = 'ready'
+           and step.due_at <= $2
+           and run.id = step.run
+           and (run.paused_at is null or step.kind = 'record')
+           and (step.kind <> 'transmit' or not exists (
+                   select from installation where paused_at is not null and pauses is distinct from run.released_in))
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries
         "#,
-        steps as &[StepId],
+        &sorted as &[StepId],
         now,
         now + engine.settings.lease,
         engine.settings.worker,
@@ -101,6 +95,9 @@ pub(super) enum Way {
 
 /// Gives claims back, and returns the steps that were still ours: nothing may be written for any other.
 pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: DateTime<Utc>) -> Result<HashSet<StepId>> {
+    // In one order, as all do who write several.
+    let mut leavings: Vec<_> = leavings.iter().collect();
+    leavings.sort_unstable_by_key(|leaving| leaving.step);
     let states = leavings.iter().map(|leaving| match leaving.way {
         Way::End(state) => state.name().to_owned(),
         Way::Again(_) => StepState::Ready.name().to_owned(),
@@ -115,13 +112,6 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
             select *
               from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::jsonb[])
                    as leaving (step, lease, state, due_at, reason)
-        ), ours as (
-            select step.id
-              from step
-              join leaving on leaving.step = step.id and leaving.lease = step.lease
-             where step.state = 'running'
-             order by step.id
-               for update of step
         )
         update step
            set state = leaving.state, reason = leaving.reason, lease_until = null, changed_at = $6,
@@ -130,7 +120,6 @@ pub(super) async fn leave(db: &mut PgConnection, leavings: &[Leaving], now: Date
                tries = step.tries + case when leaving.due_at is null then 0 else 1 end,
                deaths = case when leaving.due_at is null then step.deaths else 0 end
           from leaving
-          join ours on ours.id = leaving.step
          where step.id = leaving.step and step.lease = leaving.lease and step.state = 'running'
         returning step.id as "id: StepId"
         "#,
@@ -220,7 +209,7 @@ impl Leases {
     ///
     /// # Errors
     /// When the database cannot be written; the next renewal may come in time.
-    pub async fn renew(&self, engine: &Engine) -> Result<()> {
+    pub(super) async fn renew(&self, engine: &Engine) -> Result<()> {
         let (steps, leases) = self.all();
         if steps.is_empty() {
             return Ok(());

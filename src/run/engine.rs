@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Result;
 use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
@@ -12,8 +13,10 @@ use super::{
 use crate::{
     channel::account::Channels,
     clock::Clock,
+    db,
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
+    queue::News,
 };
 
 /// The parts a node's steps work with. Cheap to clone.
@@ -60,8 +63,8 @@ pub(super) struct Rounds {
 /// one look-up more per step of the runs that do not fit.
 const FROZEN: u64 = 64;
 
-/// Connections kept aside: one for the leases, one for the sweeper.
-const ASIDE: u32 = 2;
+/// Connections kept aside: one for the leases, one for the sweeper, one that hears of new jobs.
+const ASIDE: u32 = 3;
 
 /// Document definitions kept at hand; they are small.
 const DOCUMENTS: u64 = 512;
@@ -81,5 +84,26 @@ impl Engine {
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),
         }
+    }
+    /// The same with `clock`.
+    pub fn on(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Listens for new jobs.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn news(&self) -> Result<News> {
+        News::listen(&self.aside).await
+    }
+
+    /// Renews the claims that this node holds, by the database's time.
+    ///
+    /// # Errors
+    /// When the database cannot be reached; the next renewal may come in time.
+    pub async fn renew(&self) -> Result<()> {
+        self.clock.follow(db::time(&self.aside)).await?;
+        self.leases.renew(self).await
     }
 }

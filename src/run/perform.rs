@@ -9,7 +9,7 @@ use crate::{
     workflow::Kind,
 };
 
-/// The steps of `stretch` that are there to be done. A single one is not looked up: claiming it finds out.
+/// The steps of `stretch` that are there to be done, the last one first. A single one is not looked up: claiming it finds out.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -22,11 +22,10 @@ pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
         r#"
         select id as "id: StepId"
           from step
-         where id between $1 and $2 and kind = $3 and state = 'ready' and due_at <= $4
-         order by id
+         where id = any($1) and kind = $2 and state = 'ready' and due_at <= $3
+         order by id desc
         "#,
-        id as StepId,
-        to as StepId,
+        &(id.0..=to.0).collect::<Vec<_>>(),
         kind as Kind,
         engine.clock.now(),
     )

@@ -33,7 +33,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
         r#"
         with due as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.hinted_at < step.due_at and step.due_at <= $1
+             where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
                and (step.kind <> 'transmit' or not exists (
                        select from installation
@@ -41,7 +41,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
              order by step.due_at limit $3 for update of step skip locked
         ), unheard as (
             select step.id from step join run on run.id = step.run
-             where step.state = 'ready' and step.due_at <= $2 and step.hinted_at <= $2
+             where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
                and (step.kind <> 'transmit' or not exists (
                        select from installation
@@ -77,7 +77,7 @@ pub async fn lapsed(engine: &Engine) -> Result<usize> {
         select id as "step: StepId", lease, run as "run: RunId", name, kind as "kind: Kind", deaths,
                item as "item: ItemId", transmission as "transmission: TransmissionId"
           from step
-         where state = 'running' and lease_until < $1
+         where running and lease_until < $1
          order by lease_until
          limit $2
         "#,

@@ -137,7 +137,7 @@ async fn due(
         r#"
         with due as (
             select id, due_at from step
-             where state = 'ready' and kind = 'transmit' and due_at <= $1
+             where ready and kind = 'transmit' and due_at <= $1
                and ($2::bigint is null or run = $2)
                and ($3::timestamptz is null or (due_at, id) > ($3, $4))
              order by due_at, id
@@ -202,7 +202,7 @@ async fn concerned(db: &PgPool) -> Result<Vec<RunId>> {
         r#"
         select id as "id!: RunId" from run where ended_at is null and state <> 'held'
         union
-        select run from step where state = 'ready' and kind = 'transmit'
+        select run from step where ready and kind = 'transmit'
         order by 1
         "#,
     )
@@ -242,7 +242,7 @@ async fn waiting(engine: &Engine, pause: Option<i32>) -> Result<Vec<Waiting>> {
         with concerned as (
             select id from run where ended_at is null
             union
-            select run from step where state = 'ready' and kind = 'transmit'
+            select run from step where ready and kind = 'transmit'
         )
         select run.id as "id: RunId", run.batch, batch_revision.definition ->> 'title' as "title!",
                run.business_date, run.state as "state: RunState", run.released_in,

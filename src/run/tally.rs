@@ -44,7 +44,7 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
                  where troubled and state = 'uncertain') as "uncertain!",
                exists (select from installation where paused_at is not null) as "sending_paused!"
           from step
-         where state = 'ready' and due_at <= $1
+         where ready and due_at <= $1
         "#,
         now,
     )

@@ -83,7 +83,7 @@ impl Door {
     /// Does `what` while a worker is at work.
     async fn working<T>(&self, what: impl Future<Output = T>) -> T {
         let stop = CancellationToken::new();
-        let load = Load { queues: queue::Queue::ALL.to_vec(), steps: 4, batch: 4, loops: 1 };
+        let load = Load { queues: queue::Queue::ALL.to_vec(), steps: 4, loops: 1 };
         let worker = tokio::spawn(worker::work(self.engine.clone(), load, stop.clone()));
         let done = what.await;
         stop.cancel();

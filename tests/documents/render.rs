@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use postbook::document::{self, Document, Failure, renderer::Renderer};
 use serde_json::json;
 
-use crate::workbench::{LIMIT, context, files, no_database, renderer, toolbox};
+use crate::workbench::{LIMIT, context, files, no_database, patient_renderer, renderer, toolbox};
 
 const GOOD: &str = "#let data = json(\"/data.json\")\nOrders since #data.params.since for #data.user.company";
 
@@ -49,7 +49,7 @@ async fn a_template_that_never_ends_is_stopped_and_the_next_one_renders() {
 
 #[tokio::test]
 async fn a_template_that_eats_memory_takes_down_only_its_own_process() {
-    let renderer = renderer();
+    let renderer = patient_renderer();
     let hungry =
         "#let f(n) = { let all = (); for i in range(n) { all.push(\"x\" * 1000000 + str(i)) }; all.len() }\n#f(100000)";
     let (eaten, rendered) = tokio::join!(outcome(&renderer, hungry), outcome(&renderer, GOOD));

@@ -141,9 +141,14 @@ async fn stop(
     .context("cancelling a run")?;
     sqlx::query!(
         r#"
+        with open as (
+            select id from step where run = $1 and kind <> 'record' and state in ('waiting', 'ready', 'running')
+             order by id for update
+        )
         update step
            set state = $3, lease_until = null, lease = lease + 1, changed_at = $2
-         where run = $1 and kind <> 'record'
+          from open
+         where step.id = open.id
            and (state in ('waiting', 'ready') or (kind in ('expand', 'render') and state = 'running'))
         "#,
         run as RunId,
@@ -168,7 +173,15 @@ async fn stop(
 /// Cancels the queued transmissions of a run, and says how many there were.
 async fn queued(db: &mut PgConnection, run: RunId, now: chrono::DateTime<chrono::Utc>) -> Result<u64, ActError> {
     let cancelled = sqlx::query!(
-        "update transmission set state = 'cancelled', next_at = null, changed_at = $2 where run = $1 and state = 'queued'",
+        r#"
+        with queued as (
+            select id from transmission where run = $1 and state = 'queued' order by id for update
+        )
+        update transmission
+           set state = 'cancelled', next_at = null, changed_at = $2
+          from queued
+         where transmission.id = queued.id and state = 'queued'
+        "#,
         run as RunId,
         now,
     )
