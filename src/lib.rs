@@ -48,6 +48,9 @@
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
 //! 8. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
+//! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
+//! from a backup. What becomes too old goes by `run/purge.rs`.
+//!
 //! `run/state.rs` says which moves are legal. What people do to runs stands in [`run::act`], what they see of them in
 //! [`run::book`], the archive in [`run::files`].
 //!
