@@ -44,11 +44,19 @@ fn rates(report: &Value, rate: &str, count: f64) {
 
 #[test]
 fn every_item_makes_two_durable_steps_of_its_own_and_shares_the_third() {
-    let report = measured(&["steps", "--items", "20"]);
+    let report = measured(&["steps", "--items", "20", "--nodes", "2"]);
+    assert_eq!(report["nodes"], 2);
     assert_eq!((&report["items"], &report["steps"]), (&20.into(), &40.into()));
     assert!((1.0..=20.0).contains(&number(&report, "records")));
     rates(&report, "items_per_second", 20.0);
     rates(&report, "steps_per_second", 40.0);
+}
+
+#[test]
+fn a_node_that_has_nothing_to_do_is_watched() {
+    let report = measured(&["idle", "--seconds", "1"]);
+    assert!(number(&report, "node_memory_mb") > 1.0);
+    assert!(number(&report, "processor_percent") < 100.0);
 }
 
 #[test]

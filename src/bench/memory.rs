@@ -44,6 +44,21 @@ pub(super) fn of_renderers() -> Option<f64> {
     Some(children.filter_map(|id| of(&id, "VmHWM")).sum())
 }
 
+/// What `process` holds at present, in megabytes.
+pub(super) fn resident(process: &str) -> Option<f64> {
+    of(process, "VmRSS")
+}
+
+/// Processor time that `process` has used, in seconds (proc(5), the fields `utime` and `stime` of `stat`, counted in
+/// hundredths on all systems of today).
+pub(super) fn processor_seconds(process: &str) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may hold spaces; it ends with the last parenthesis.
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks / 100.0)
+}
+
 fn renders(process: &str) -> bool {
     let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     line.split(|byte| *byte == 0).any(|part| part == b"render-child")

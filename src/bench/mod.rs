@@ -6,8 +6,10 @@
 //! in memory makes commits cost nothing; `TMPDIR` names another one.
 
 mod expand;
+mod idle;
 mod machine;
 mod memory;
+mod node;
 mod progress;
 mod render;
 mod report_server;
@@ -42,6 +44,14 @@ enum Measure {
     Steps {
         #[arg(long, default_value = "10000")]
         items: NonZeroU32,
+        /// Processes that share the work, this one included.
+        #[arg(long, default_value = "1")]
+        nodes: NonZeroU32,
+    },
+    /// Idling: the memory and the processor time of a node that has nothing to do.
+    Idle {
+        #[arg(long, default_value = "20")]
+        seconds: u32,
     },
     /// Rendering: one-page PDFs from a template with a table of ten rows.
     Render {
@@ -102,6 +112,7 @@ impl Measure {
     fn name(&self) -> &'static str {
         match self {
             Self::Steps { .. } => "steps",
+            Self::Idle { .. } => "idle",
             Self::Render { .. } => "render",
             Self::Expand { .. } => "expand",
             Self::Zip { .. } => "zip",
@@ -116,7 +127,8 @@ impl Measure {
         let stand = Stand::open(reports).await?;
         let machine = Machine::of(&stand.app.database.pool).await?;
         let findings = match self {
-            Self::Steps { items } => steps::measure(&stand, items, stop).await?,
+            Self::Steps { items, nodes } => steps::measure(&stand, (items, nodes), stop).await?,
+            Self::Idle { seconds } => idle::measure(&stand, seconds).await?,
             Self::Render { items } => render::measure(&stand, items).await?,
             Self::Expand { recipients } => expand::measure(&stand, recipients).await?,
             Self::Zip { items, size } => zip::measure(&stand, items, size).await?,

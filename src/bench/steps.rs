@@ -1,5 +1,5 @@
 //! Durable steps: every item is rendered (a small stored text), transmitted by an account that throws it away, and
-//! recorded, by a node that works as `up` does.
+//! recorded, by one node or several that work as `up` does.
 //!
 //! The clock runs from the end of the planning (`expanded` in the run's log; the first step of every item is written
 //! after that) to the end of the run, both as the book has them. What is counted are the rows of steps that were done,
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Findings,
     memory::Memory,
+    node::Node,
     progress::Progress,
     rounded,
     setup::{self, Source},
@@ -34,10 +35,18 @@ use crate::{
 /// How often the run is looked at. Its times come from the book, so this bounds nothing.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Measures the steps of so many items.
-pub(super) async fn measure(stand: &Stand, items: NonZeroU32, stop: &CancellationToken) -> Result<Findings> {
+/// Measures the steps of so many items, done by so many nodes.
+pub(super) async fn measure(
+    stand: &Stand,
+    (items, count): (NonZeroU32, NonZeroU32),
+    stop: &CancellationToken,
+) -> Result<Findings> {
     stand.set_up(setup::text(&Source::Stored, true, items)).await?;
     let run = stand.hold().await?;
+    let mut others = Vec::new();
+    for _ in 1..count.get() {
+        others.push(Node::start(stand.program()?).await?);
+    }
     let db = &stand.app.database.pool;
     let nodes = stop.child_token();
     let memory = Memory::begin();
@@ -49,10 +58,15 @@ pub(super) async fn measure(stand: &Stand, items: NonZeroU32, stop: &Cancellatio
     };
     let (ended, node) = tokio::join!(work, node);
     node?;
+    for other in others {
+        other.end().await?;
+    }
     let (run, memory) = (ended?, memory.end());
     let complete = run.state == RunState::Succeeded && run.counts.delivered == i32::try_from(items.get())?;
     ensure!(complete, "the run ended as {:?} with {:?}", run.state, run.counts);
-    findings(db, &run, memory).await
+    let mut findings = findings(db, &run, memory).await?;
+    findings.figures["nodes"] = json!(count);
+    Ok(findings)
 }
 
 async fn ended(db: &PgPool, run: RunId, items: NonZeroU32) -> Result<Run> {
