@@ -52,6 +52,7 @@ fn each_known_mistake_is_caught() {
         (Flaw::CommitWithoutLease, Settle::Repeat, law::LEGAL),
         (Flaw::LateOverAll, Settle::Repeat, law::LEGAL),
         (Flaw::ForgetfulRetry, Settle::Hold, law::ADMITTED),
+        (Flaw::ForgetfulLate, Settle::Repeat, law::ADMITTED),
         (Flaw::NoReminder, Settle::Repeat, law::RESTS),
     ] {
         let play = Play { settle, flaw: Some(flaw), words: 2 };

@@ -14,7 +14,7 @@ use postbook::{
         Settle,
         account::{AccountConfig, Channels},
     },
-    id::RunId,
+    id::{RunId, TransmissionId},
     queue::Hint,
     run::{
         self, Cause, CauseKind, RunState, Start, TransmissionState,
@@ -633,9 +633,9 @@ async fn about_to_send_with_hold(db: PgPool) -> (TestApp, RunId, Hint) {
 /// Sends, with a database that takes no outcome of it, until the lease runs out and the attempt is uncertain.
 async fn send_past_the_lease(app: &TestApp, step: Hint) -> tokio::task::JoinHandle<anyhow::Result<()>> {
     sqlx::raw_sql(
-        "create table gate (closed boolean); insert into gate values (true);
+        "create table gate (number integer); insert into gate values (1), (2);
          create function refuse() returns trigger language plpgsql as $$
-         begin if exists (select from gate) then raise exception 'away'; end if; return new; end $$;
+         begin if exists (select from gate where number = new.number) then raise exception 'away'; end if; return new; end $$;
          create trigger refuse before update of outcome on attempt for each row
             when (new.outcome = 'delivered') execute function refuse();",
     )
@@ -688,7 +688,7 @@ async fn an_outcome_that_comes_late_changes_nothing_that_a_person_settled(db: Pg
     open_gate(&app, sending).await;
 
     assert_eq!(app.transmissions(run).await[0].state, TransmissionState::Failed);
-    assert_eq!(app.attempts(first).await[0].outcome.as_deref(), Some("uncertain"));
+    assert_eq!(app.attempts(first).await[0].outcome.as_deref(), Some("delivered"), "noted all the same");
 }
 
 #[sqlx::test]
@@ -707,4 +707,45 @@ async fn a_retry_of_what_may_have_arrived_is_said_to_be_possibly_twice(db: PgPoo
     let all = app.transmissions(run).await;
     assert_eq!((all[0].state, all[0].possibly_twice), (TransmissionState::Delivered, true));
     assert!(all[1..].iter().all(|it| !it.possibly_twice), "nobody doubts the others");
+}
+
+#[sqlx::test]
+async fn two_outcomes_that_come_late_do_not_hide_that_both_arrived(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply(MORNING).await;
+    let run = app.start_run("morning").await;
+    until_transmit(&app).await;
+    let step = app.due().await[0];
+    let sent = send_past_the_lease(&app, step).await;
+    let first = app.transmissions(run).await[0].id;
+    let repeated = tokio::spawn({
+        let engine = app.engine.clone();
+        async move { run::perform(&engine, step).await }
+    });
+    until_outcomes(&app, first, &["uncertain", ""]).await;
+    sqlx::raw_sql("delete from gate where number = 1").execute(&app.db).await.expect("half a gate");
+    sent.await.expect("a task").expect("a step");
+    until_outcomes(&app, first, &["delivered", ""]).await;
+    app.engine.clock.advance(Duration::from_secs(120));
+    assert_eq!(run::rescue::lapsed(&app.engine).await.expect("a sweep"), 1);
+
+    open_gate(&app, repeated).await;
+
+    let transmission = app.transmissions(run).await[0].clone();
+    assert_eq!((transmission.state, transmission.possibly_twice), (TransmissionState::Delivered, true));
+    until_outcomes(&app, first, &["delivered", "delivered"]).await;
+}
+
+/// Looks until the attempts at a transmission have these outcomes; an open one has none.
+async fn until_outcomes(app: &TestApp, transmission: TransmissionId, expected: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let attempts = app.attempts(transmission).await;
+        let outcomes: Vec<_> = attempts.into_iter().map(|it| it.outcome.unwrap_or_default()).collect();
+        if outcomes == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{outcomes:?} instead of {expected:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -95,7 +95,8 @@ async fn put(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: D
            set state = $3, reason = $4, proof = $5, next_at = $6, changed_at = $7,
                sent_at = case when $5::jsonb is null then sent_at else $7 end,
                possibly_twice = exists (select from attempt
-                                         where attempt.transmission = $1 and attempt.outcome = 'uncertain')
+                                         where attempt.transmission = $1 and attempt.number <> $2
+                                           and attempt.outcome in ('uncertain', 'accepted', 'delivered'))
          where id = $1 and attempts = $2 and state in ('uncertain', 'queued')
         "#,
         closing.transmission as TransmissionId,

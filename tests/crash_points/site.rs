@@ -139,14 +139,18 @@ impl Site {
             if begun.is_none() {
                 begun = noted(run::start(engine, start.clone()).await, &mut faults).map(|started| started.run);
             }
-            let hints = self.take_hints().await;
-            if hints.is_empty() && self.is_over(begun).await {
+            let jobs = self.take_jobs().await;
+            if jobs.is_empty() && self.is_over(begun).await {
                 return (begun, faults);
             }
-            if hints.is_empty() {
+            if jobs.is_empty() {
                 engine.clock.advance(LEASE + Duration::from_secs(1));
                 noted(rescue::lapsed(engine).await, &mut faults);
                 noted(rescue::hints(engine).await, &mut faults);
+            }
+            let mut hints = Vec::new();
+            for job in jobs {
+                hints.extend(noted(run::due(engine, job).await, &mut faults).unwrap_or_default());
             }
             self.perform(engine, hints, &mut faults).await;
         }
@@ -174,20 +178,16 @@ impl Site {
         self.app.seen(run).await.ended_at.is_some() && book::is_quiet(&self.app.db, run).await.expect("the book")
     }
 
-    /// Takes all hints out of the queue, as a worker would; those of an engine that dies go with it.
-    async fn take_hints(&self) -> Vec<Hint> {
+    /// Takes all jobs out of the queue, as a worker would; those of an engine that dies go with it.
+    async fn take_jobs(&self) -> Vec<Stretch> {
         let jobs: Vec<Vec<u8>> =
             sqlx::query_scalar("delete from apalis.jobs where job_type like 'postbook.%' returning job")
                 .fetch_all(&self.app.db)
                 .await
                 .expect("the queue");
-        let mut hints = Vec::new();
-        for job in jobs {
-            let stretch: Stretch = serde_json::from_slice(&job).expect("a job of ours");
-            hints.extend(run::due(&self.app.engine, stretch).await.expect("its steps"));
-        }
-        hints.sort_by_key(|hint| hint.id.0);
-        hints
+        let mut jobs: Vec<Stretch> = jobs.into_iter().map(|job| serde_json::from_slice(&job).expect("a job")).collect();
+        jobs.sort_by_key(|job| job.id.0);
+        jobs
     }
 }
 
@@ -220,7 +220,5 @@ fn engine(app: &TestApp, db: PgPool, (mail, settle): (SocketAddr, Settle)) -> En
         secrets: Default::default(),
     };
     let settings = Settings { worker: "crash".to_owned(), lease: LEASE, deaths: 3 };
-    let mut engine = Engine::new(db, channels, toolbox, settings);
-    engine.clock = app.engine.clock.clone();
-    engine
+    Engine::new(db, channels, toolbox, settings).on(app.engine.clock.clone())
 }

@@ -44,6 +44,8 @@ pub enum Flaw {
     LateOverAll,
     /// A retry of what failed forgets that an earlier attempt may have arrived.
     ForgetfulRetry,
+    /// A late outcome ends the doubt, although another attempt has arrived as well.
+    ForgetfulLate,
     /// Nobody looks after steps whose hint got lost.
     NoReminder,
 }
@@ -169,17 +171,30 @@ impl Play {
         }
     }
 
-    /// An outcome of a worker that has lost its claim settles the attempt if nothing else did.
+    /// An outcome of a worker that has lost its claim is noted with its attempt, and settles the transmission when nobody
+    /// has taken it up or settled it since.
     fn late(&self, world: &mut World, duty: Duty, came: Came) {
-        let open = world.transmission == TransmissionState::Uncertain && duty.attempt + 1 == world.attempts.len();
-        if self.flaw != Some(Flaw::LateOverAll) && (!open || came == Came::Lost) {
+        if came == Came::Lost || world.attempts.get(duty.attempt) != Some(&Attempt::Lost) {
             return;
         }
         close(world, duty, came);
-        world.happens(came.into());
-        if world.transmission == TransmissionState::Queued {
-            ready(world);
+        let untouched = world.step.lease == duty.lease + 1 && world.step.state != StepState::Running;
+        let open = matches!(world.transmission, TransmissionState::Uncertain | TransmissionState::Queued);
+        if self.flaw == Some(Flaw::LateOverAll) {
+            return world.happens(came.into());
         }
+        if !untouched || !open {
+            return;
+        }
+        if world.transmission == TransmissionState::Queued {
+            // A repeat that has not begun is taken back.
+            world.transmission = TransmissionState::Uncertain;
+        }
+        let forgetful = self.flaw == Some(Flaw::ForgetfulLate);
+        let doubt =
+            if forgetful { world.attempts.contains(&Attempt::Lost) } else { world.is_in_doubt(Some(duty.attempt)) };
+        self.verdict(world, came);
+        world.twice = doubt;
     }
 
     /// The sweeper takes a lapsed step from its worker.
@@ -216,7 +231,7 @@ impl Play {
                 ready(world);
             }
             Word::Retry => {
-                world.twice |= self.flaw != Some(Flaw::ForgetfulRetry) && world.attempts.contains(&Attempt::Lost);
+                world.twice |= self.flaw != Some(Flaw::ForgetfulRetry) && world.is_in_doubt(None);
                 world.happens(Event::Retried);
                 ready(world);
             }
@@ -240,7 +255,11 @@ fn open(world: &mut World, state: TransmissionState) {
 
 fn close(world: &mut World, duty: Duty, came: Came) {
     if let Some(attempt) = world.attempts.get_mut(duty.attempt) {
-        *attempt = if came == Came::Lost { Attempt::Lost } else { Attempt::Known };
+        *attempt = match came {
+            Came::Delivered => Attempt::Arrived,
+            Came::Deferred | Came::Refused => Attempt::Failed,
+            Came::Lost => Attempt::Lost,
+        };
     }
 }
 

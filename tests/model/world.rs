@@ -34,11 +34,12 @@ pub struct Step {
     pub deaths: u8,
 }
 
-/// An attempt's row: of its outcome, only whether it is there and whether it leaves a doubt.
+/// An attempt's row: of its outcome, only whether it is there and what it says of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attempt {
     Open,
-    Known,
+    Arrived,
+    Failed,
     Lost,
 }
 
@@ -102,6 +103,12 @@ impl World {
             said: Vec::new(),
             illegal: false,
         }
+    }
+
+    /// Whether an attempt other than the one at `but` has or may have arrived.
+    pub fn is_in_doubt(&self, but: Option<usize>) -> bool {
+        let arrived = |attempt: &Attempt| matches!(attempt, Attempt::Arrived | Attempt::Lost);
+        self.attempts.iter().enumerate().any(|(at, attempt)| Some(at) != but && arrived(attempt))
     }
 
     /// The same world, in which it does not matter which worker is which, nor what was said first.

@@ -109,7 +109,8 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
            set state = 'queued', reason = null, changed_at = $2,
                possibly_twice = possibly_twice
                    or exists (select from attempt
-                               where attempt.transmission = transmission.id and attempt.outcome = 'uncertain'),
+                               where attempt.transmission = transmission.id
+                                 and attempt.outcome in ('uncertain', 'accepted', 'delivered')),
                waiting = (select count(*)::integer
                             from transmission_item
                             join item on item.id = transmission_item.item
