@@ -7,13 +7,16 @@ use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    audit::{self, Author, Deed},
     catalog::{self, Shelf},
     channel::{
         Settle,
@@ -21,11 +24,11 @@ use crate::{
     },
     clock::Clock,
     config::{self, Config},
-    db::{self, Database, DatabaseError},
+    db::{self, Database, DatabaseError, installation::Pause},
     document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
     http,
     queue::{self, Queue},
-    run::{Engine, Settings},
+    run::{Engine, Settings, act::ActError, sending},
     source, sweep,
     worker::{self, Load},
     workflow::{self, Folder},
@@ -76,6 +79,23 @@ impl App {
         Ok(Self { config, database, engine, shelf })
     }
 
+    /// Counts this start, and finds out whether sending is paused: because the book was put back from a backup, because
+    /// somebody paused it, or from now on, when `paused` says so. To be asked before [`App::run`].
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn check_in(&self, paused: bool) -> Result<Option<Pause>> {
+        count(&self.database, &self.engine).await?;
+        if paused && sending::paused(&self.engine.db).await?.is_none() {
+            match sending::pause(&self.engine, &self.itself(), "it was started with --paused").await {
+                // Another node was faster.
+                Ok(()) | Err(ActError::NotNow(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        sending::paused(&self.engine.db).await
+    }
+
     /// Does what `roles` say until `stop`, and calls `ready` with the address of the doors once they are open.
     ///
     /// # Errors
@@ -87,16 +107,23 @@ impl App {
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
+        let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
         tokio::join!(
             worker::work(self.engine.clone(), load, stop.clone()),
-            sweep::sweep(self.engine.clone(), self.config.engine.sweep, stop.clone()),
+            sweep::sweep(self.engine.clone(), duties, stop.clone()),
+            keep_counting(&self.database, &self.engine, &stop),
             stop.cancelled(),
         );
         doors.cancel();
         tasks.close();
         tasks.wait().await;
         Ok(())
+    }
+
+    /// The node as the one who does something.
+    fn itself(&self) -> Author {
+        Author { name: "postbook".to_owned(), at: self.engine.clock.now() }
     }
 
     async fn open_doors(&self, tasks: &TaskTracker, stop: CancellationToken) -> Result<String> {
@@ -110,6 +137,31 @@ impl App {
         let router = http::router(doors)?;
         tasks.spawn(http::serve(listener, router, http::Patience::default(), stop));
         Ok(format!("http://{address}"))
+    }
+}
+
+/// How often a node counts. A book put back to a state that is younger than this looks as if nothing had happened; more
+/// often writes more.
+const COUNT: Duration = Duration::from_secs(10);
+
+/// Counts the book on, and tells the audit log of pauses that came of it.
+async fn count(database: &Database, engine: &Engine) -> Result<()> {
+    let mut db = database.pool.acquire().await.context("connecting to check in")?;
+    database.installation.check_in(&mut db).await?;
+    drop(db);
+    for pause in database.installation.news() {
+        let author = Author { name: pause.by, at: engine.clock.now() };
+        let deed = Deed { action: "sending.paused", object: "sending", detail: json!({ "why": pause.why }) };
+        audit::note(&database.pool, &author, deed).await?;
+    }
+    Ok(())
+}
+
+async fn keep_counting(database: &Database, engine: &Engine, stop: &CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(COUNT)).await.is_some() {
+        if let Err(error) = count(database, engine).await {
+            tracing::warn!(error = format!("{error:#}"), "the book could not be counted on");
+        }
     }
 }
 

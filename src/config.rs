@@ -4,6 +4,7 @@
 //! (syntax, unknown names, wrong types, secrets that are not to be had) is collected and reported at once, each with
 //! the file and line it stands on. Called once at start by every command.
 
+mod age;
 mod fault;
 mod fill;
 mod layer;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Credential, Secret};
 
+pub use age::Age;
 pub use fault::{Fault, Faults, Origin};
 pub use size::Size;
 
@@ -39,6 +41,7 @@ pub struct Config {
     pub blobs: Blobs,
     pub render: Render,
     pub remote: Remote,
+    pub retention: Retention,
     pub log: Log,
     #[serde(default)]
     account: BTreeMap<String, Account>,
@@ -114,6 +117,18 @@ pub struct Render {
 #[serde(deny_unknown_fields)]
 pub struct Remote {
     pub allow: Vec<String>,
+}
+
+/// How long what batches bring forth is kept, where they do not say.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Runs with everything about them.
+    pub runs: Age,
+    /// The bytes of what they sent.
+    pub files: Age,
+    /// The lines of their logs.
+    pub logs: Age,
 }
 
 /// A configured way to use a channel.

@@ -6,11 +6,13 @@
 
 mod binaries;
 mod guise;
+pub mod installation;
 mod lock;
 mod migrate;
 mod place;
 mod postmaster;
 mod private;
+mod seen;
 
 use std::{path::Path, path::PathBuf, str::FromStr, time::Duration};
 
@@ -24,6 +26,7 @@ use sqlx::{
 use crate::config;
 
 pub use binaries::OLDEST;
+pub use installation::Installation;
 pub use migrate::migrate;
 pub use private::Private;
 
@@ -67,6 +70,8 @@ pub enum DatabaseError {
 #[derive(Debug)]
 pub struct Database {
     pub pool: PgPool,
+    /// Which book it is; asked at every new connection of the pool.
+    pub installation: Installation,
     /// The server of our own, when there is one; it stops when this is dropped.
     pub private: Option<Private>,
 }
@@ -78,15 +83,17 @@ impl Database {
     /// For one when another Postbook has the folder, or when there is no Postgres to start.
     pub async fn open(config: &config::Database, folder: &Path) -> Result<Self, DatabaseError> {
         if let Some(url) = &config.url {
-            let pool = connect(config, configured(url.expose())?).await?;
-            return Ok(Self { pool, private: None });
+            let installation = Installation::new(folder, false);
+            let pool = connect(config, configured(url.expose())?, &installation).await?;
+            return Ok(Self { pool, installation, private: None });
         }
-        let (folder, binaries) = (folder.to_owned(), config.binaries.clone());
-        let private = tokio::task::spawn_blocking(move || Private::start(&folder, binaries.as_deref()))
+        let (data, binaries) = (folder.to_owned(), config.binaries.clone());
+        let private = tokio::task::spawn_blocking(move || Private::start(&data, binaries.as_deref()))
             .await
             .context("starting the private Postgres")??;
-        let pool = connect(config, private.options().await?).await?;
-        Ok(Self { pool, private: Some(private) })
+        let installation = Installation::new(folder, true);
+        let pool = connect(config, private.options().await?, &installation).await?;
+        Ok(Self { pool, installation, private: Some(private) })
     }
 
     /// As [`Database::open`]; but when another Postbook has the folder, its server is used along with it.
@@ -96,10 +103,12 @@ impl Database {
     pub async fn join(config: &config::Database, folder: &Path) -> Result<Self, DatabaseError> {
         match Self::open(config, folder).await {
             Err(DatabaseError::InUse(folder, _)) => {
+                let installation = Installation::new(&folder, true);
                 let options = tokio::task::spawn_blocking(move || private::running(&folder))
                     .await
                     .context("waiting for the other Postbook's Postgres")??;
-                Ok(Self { pool: connect(config, options).await?, private: None })
+                let pool = connect(config, options, &installation).await?;
+                Ok(Self { pool, installation, private: None })
             }
             opened => opened,
         }
@@ -132,7 +141,11 @@ fn configured(url: &str) -> anyhow::Result<PgConnectOptions> {
 }
 
 /// A pool whose first connection has been tried.
-async fn connect(config: &config::Database, options: PgConnectOptions) -> anyhow::Result<PgPool> {
+async fn connect(
+    config: &config::Database,
+    options: PgConnectOptions,
+    installation: &Installation,
+) -> anyhow::Result<PgPool> {
     let options = options.application_name("postbook").options([("idle_in_transaction_session_timeout", IDLE)]);
     let server = describe(&options);
     tokio::time::timeout(CONNECT, options.connect())
@@ -140,7 +153,15 @@ async fn connect(config: &config::Database, options: PgConnectOptions) -> anyhow
         .map_err(|_| anyhow!("no answer within {CONNECT:?}"))
         .and_then(|connected| Ok(connected?))
         .with_context(|| format!("connecting to Postgres at {server}"))?;
-    let pool = PgPoolOptions::new().max_connections(config.pool.get()).acquire_timeout(ACQUIRE);
+    let installation = installation.clone();
+    let pool =
+        PgPoolOptions::new().max_connections(config.pool.get()).acquire_timeout(ACQUIRE).after_connect(move |db, _| {
+            let installation = installation.clone();
+            Box::pin(async move {
+                let greeted = installation.greet(db).await;
+                greeted.map_err(|error| error.downcast().unwrap_or_else(|it| sqlx::Error::Protocol(format!("{it:#}"))))
+            })
+        });
     Ok(pool.connect_lazy_with(options))
 }
 

@@ -48,6 +48,9 @@
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
 //! 8. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
+//! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
+//! from a backup. What becomes too old goes by `run/purge.rs`.
+//!
 //! `run/state.rs` says which moves are legal. What people do to runs stands in [`run::act`], what they see of them in
 //! [`run::book`], the archive in [`run::files`].
 //!
@@ -64,7 +67,8 @@
 //!   A fault (the disk is full) changes nothing: the step is put back and done again, or found again when its lease has
 //!   run out.
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
-//!   repeated or held as its account says, never taken for a failure.
+//!   repeated or held as its account says, never taken for a failure. A held one is settled by a person, or by its own
+//!   worker when that comes back late.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
 //!   outcome of a send during which the database went away is kept and written when it is back, for up to ten minutes.
 //! - **D7 No network inside a transaction**, and no client that tries again by itself.

@@ -8,6 +8,7 @@
 use anyhow::{Context, Result};
 use apalis::prelude::TaskBuilder;
 use apalis_postgres::{PostgresStorage, queries::push_tasks};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
@@ -192,6 +193,27 @@ pub async fn purge(db: &PgPool, limit: i64) -> Result<u64> {
     .execute(db)
     .await
     .context("deleting jobs that have ended")?;
+    Ok(gone.rows_affected())
+}
+
+/// Deletes up to `limit` workers that nobody has heard of since `before` and no job names, and says how many there
+/// were. Each start of a node leaves one behind.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn purge_workers(db: &PgPool, before: DateTime<Utc>, limit: i64) -> Result<u64> {
+    let gone = sqlx::query(
+        "delete from apalis.workers where id in (
+             select id from apalis.workers as worker
+              where last_seen < $1 and worker_type like 'postbook.%'
+                and not exists (select from apalis.jobs where jobs.lock_by = worker.id)
+              limit $2 for update skip locked)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute(db)
+    .await
+    .context("deleting workers that are gone")?;
     Ok(gone.rows_affected())
 }
 

@@ -29,6 +29,8 @@ mod node;
 mod outages;
 #[path = "nodes/private.rs"]
 mod private;
+#[path = "nodes/safety.rs"]
+mod safety;
 #[allow(dead_code, reason = "the storm kills servers in more ways")]
 #[path = "nodes/server.rs"]
 mod server;

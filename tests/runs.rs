@@ -4,11 +4,16 @@ mod harness;
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use harness::TestApp;
 use postbook::{
+    channel::{
+        Settle,
+        account::{AccountConfig, Channels},
+    },
     id::RunId,
     queue::Hint,
     run::{
@@ -161,7 +166,7 @@ async fn an_expansion_that_dies_in_the_middle_is_finished_without_doubles(db: Pg
     let run = app.start_run("many").await;
     let expand = app.due().await[0];
 
-    // The second of three chunks meets a database that refuses; the worker is gone with it.
+    // The second of three chunks meets a database that refuses.
     sqlx::raw_sql(
         "create function refuse() returns trigger language plpgsql as $$
          begin if new.recipient_name = 'R700' then raise exception 'gone'; end if; return new; end $$;
@@ -180,7 +185,7 @@ async fn an_expansion_that_dies_in_the_middle_is_finished_without_doubles(db: Pg
     sqlx::raw_sql("drop trigger refuse on transmission").execute(&app.db).await.expect("no trap");
 
     app.engine.clock.advance(Duration::from_secs(120));
-    assert_eq!(run::rescue::lapsed(&app.engine).await.expect("a sweep"), 1);
+    assert_eq!(run::rescue::lapsed(&app.engine).await.expect("a sweep"), 0, "it was put back, not left to lapse");
     run::perform(&app.engine, expand).await.expect("the expansion");
     run::perform(&app.engine, expand).await.expect("nothing");
 
@@ -607,4 +612,99 @@ async fn an_outcome_is_kept_until_the_database_takes_it(db: PgPool) {
     let first = app.transmissions(run).await[0].clone();
     assert_eq!((first.state, first.attempts, first.possibly_twice), (TransmissionState::Delivered, 1, false));
     assert_eq!(app.mails().len(), 1);
+}
+
+/// A Postbook whose mail account leaves what is uncertain to people, and a step that is about to send.
+async fn about_to_send_with_hold(db: PgPool) -> (TestApp, RunId, Hint) {
+    let mut app = TestApp::start(db).await;
+    let outbox = app.folder.path().join("outbox");
+    let mut mail = AccountConfig::new(format!("folder://{}?format=eml", outbox.display()));
+    mail.channel = Some("email".to_owned());
+    mail.from = Some("Postbook <postbook@example.org>".to_owned());
+    mail.settle = Settle::Hold;
+    app.engine.channels = Arc::new(Channels::open(&[("mail".to_owned(), mail)].into()).expect("an account"));
+    app.apply(MORNING).await;
+    let run = app.start_run("morning").await;
+    until_transmit(&app).await;
+    let step = app.due().await[0];
+    (app, run, step)
+}
+
+/// Sends, with a database that takes no outcome of it, until the lease runs out and the attempt is uncertain.
+async fn send_past_the_lease(app: &TestApp, step: Hint) -> tokio::task::JoinHandle<anyhow::Result<()>> {
+    sqlx::raw_sql(
+        "create table gate (closed boolean); insert into gate values (true);
+         create function refuse() returns trigger language plpgsql as $$
+         begin if exists (select from gate) then raise exception 'away'; end if; return new; end $$;
+         create trigger refuse before update of outcome on attempt for each row
+            when (new.outcome = 'delivered') execute function refuse();",
+    )
+    .execute(&app.db)
+    .await
+    .expect("a gate");
+    let sending = tokio::spawn({
+        let engine = app.engine.clone();
+        async move { run::perform(&engine, step).await }
+    });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while app.mails().is_empty() {
+        assert!(Instant::now() < deadline, "nothing is sent");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.engine.clock.advance(Duration::from_secs(120));
+    assert_eq!(run::rescue::lapsed(&app.engine).await.expect("a sweep"), 1);
+    sending
+}
+
+async fn open_gate(app: &TestApp, sending: tokio::task::JoinHandle<anyhow::Result<()>>) {
+    sqlx::raw_sql("delete from gate").execute(&app.db).await.expect("an open gate");
+    sending.await.expect("a task").expect("a step");
+}
+
+#[sqlx::test]
+async fn an_outcome_that_comes_late_settles_what_is_still_uncertain(db: PgPool) {
+    let (app, run, step) = about_to_send_with_hold(db).await;
+    let sending = send_past_the_lease(&app, step).await;
+    let first = app.transmissions(run).await[0].clone();
+    assert_eq!(first.state, TransmissionState::Uncertain);
+
+    open_gate(&app, sending).await;
+
+    let first = app.transmissions(run).await[0].clone();
+    assert_eq!((first.state, first.attempts, first.possibly_twice), (TransmissionState::Delivered, 1, false));
+    assert!(first.proof.is_some() && first.reason.is_none() && first.sent_at.is_some());
+    assert_eq!(app.attempts(first.id).await[0].outcome.as_deref(), Some("delivered"));
+    assert_eq!(app.finish(run).await.state, RunState::Succeeded);
+    assert_eq!(app.mails_to("ann@example.org").len(), 3);
+}
+
+#[sqlx::test]
+async fn an_outcome_that_comes_late_changes_nothing_that_a_person_settled(db: PgPool) {
+    let (app, run, step) = about_to_send_with_hold(db).await;
+    let sending = send_past_the_lease(&app, step).await;
+    let first = app.transmissions(run).await[0].id;
+    act::settle(&app.engine, first, Settlement::Failed, ("test", "Ann has nothing")).await.expect("uncertain");
+
+    open_gate(&app, sending).await;
+
+    assert_eq!(app.transmissions(run).await[0].state, TransmissionState::Failed);
+    assert_eq!(app.attempts(first).await[0].outcome.as_deref(), Some("uncertain"));
+}
+
+#[sqlx::test]
+async fn a_retry_of_what_may_have_arrived_is_said_to_be_possibly_twice(db: PgPool) {
+    let (app, run, step) = about_to_send_with_hold(db).await;
+    begin_and_die(&app, step).await;
+    app.engine.clock.advance(Duration::from_secs(120));
+    run::rescue::lapsed(&app.engine).await.expect("a sweep");
+    app.finish(run).await;
+    let first = app.transmissions(run).await[0].id;
+    act::settle(&app.engine, first, Settlement::Failed, ("test", "Ann has nothing")).await.expect("uncertain");
+
+    act::retry(&app.engine, run, "test").await.expect("something to retry");
+    app.finish(run).await;
+
+    let all = app.transmissions(run).await;
+    assert_eq!((all[0].state, all[0].possibly_twice), (TransmissionState::Delivered, true));
+    assert!(all[1..].iter().all(|it| !it.possibly_twice), "nobody doubts the others");
 }

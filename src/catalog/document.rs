@@ -83,10 +83,13 @@ pub async fn save(
 ) -> Result<Saved, SaveError> {
     if let Some(content) = draft.content.take() {
         draft.keep(shelf.store.put(&Bytes::from(content), author.at).await?);
+    } else if let Source::Stored { digest, .. } = &draft.document.source
+        && !shelf.store.touch(digest, author.at).await?
+    {
+        return Err(SaveError::NoBytes(digest.clone()));
     }
     let name = draft.document.name.clone();
     let mut db = shelf.db.begin().await.context("beginning to save a document")?;
-    has_bytes(&mut db, &draft.document).await?;
     lock(&mut db, author, &name).await?;
     let before = current(&mut db, &name).await?;
     if expect == Expect::Absent && before.is_some() {
@@ -199,15 +202,6 @@ async fn revisions(db: &mut PgConnection, keys: &[DocumentRevisionId]) -> Result
     .context("reading held documents")?;
     let read = |definition| serde_json::from_value(definition).context("reading a held document");
     rows.into_iter().map(|row| Ok((row.id, read(row.definition)?))).collect()
-}
-
-async fn has_bytes(db: &mut PgConnection, document: &Document) -> Result<(), SaveError> {
-    let Source::Stored { digest, .. } = &document.source else { return Ok(()) };
-    let there = sqlx::query_scalar!(r#"select exists (select from blob where digest = $1) as "there!""#, digest)
-        .fetch_one(db)
-        .await
-        .with_context(|| format!("looking for the bytes {digest}"))?;
-    if there { Ok(()) } else { Err(SaveError::NoBytes(digest.clone())) }
 }
 
 async fn lock(db: &mut PgConnection, author: &Author, name: &str) -> Result<()> {

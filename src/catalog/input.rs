@@ -54,6 +54,9 @@ pub struct Batch {
     /// The account to use on a channel, by channel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
+    /// How long its runs are kept; as the settings say when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Schedule>)]
     pub schedule: Vec<Option<Schedule>>,
@@ -104,6 +107,24 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub order: Vec<Option<String>>,
+}
+
+/// How long after its end something of a run is kept, such as `400 days` or `forever`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keep {
+    /// The run with everything about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "400 days")]
+    pub runs: Option<String>,
+    /// The bytes of what was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "90 days")]
+    pub files: Option<String>,
+    /// The lines of its log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "90 days")]
+    pub logs: Option<String>,
 }
 
 /// The words that go with the documents: templates that see the recipient, the run and the document.

@@ -9,6 +9,7 @@ pub mod document;
 mod draft;
 mod fault;
 pub mod input;
+pub mod keep;
 mod known;
 mod name;
 mod read;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
+pub use keep::Keep;
 pub use known::{Known, known};
 pub use read::read;
 pub use save::save;
@@ -55,6 +57,9 @@ pub struct Batch {
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,
+    /// How long its runs are kept.
+    #[serde(default)]
+    pub keep: Keep,
     /// When it fires; kept as written.
     #[serde(default)]
     pub schedule: Vec<Schedule>,

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Known, Recipient, Schedule, check, input,
+    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, Schedule, check, input,
     name::{named, titled},
     validate_document::held,
 };
@@ -34,6 +34,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         policy: policy(input.policy.unwrap_or_default(), &mut faults),
         message: message(input.message, &mut faults),
         accounts: input.accounts,
+        keep: Keep::read(input.keep, &mut faults),
         schedule,
         name,
         title,

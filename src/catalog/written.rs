@@ -58,6 +58,7 @@ pub(super) fn batch(
             text: Some(batch.message.text),
             html: batch.message.html,
         }),
+        keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(|schedule| Some(schedule_of(schedule))).collect(),
     })

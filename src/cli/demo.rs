@@ -8,7 +8,7 @@ mod report_server;
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,9 @@ impl Demo {
         let grace = config.engine.grace;
         let app = App::open(config, &place.data, false).await?;
         println!("  private Postgres ready after {:.1} s", began.elapsed().as_secs_f32());
+        if let Some(pause) = app.check_in(false).await? {
+            bail!("all sending is paused ({}); see `postbook sending`", pause.why);
+        }
         set_up(&app, &samples, &reports.url).await?;
         let stop = stop_on_signal(grace)?;
         let node = run_node(&app, self.once, stop.clone());

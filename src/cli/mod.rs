@@ -11,6 +11,7 @@ mod export;
 mod people;
 mod print;
 mod runs;
+mod sending;
 mod show;
 mod up;
 mod watch;
@@ -91,6 +92,8 @@ enum Command {
     Resend(runs::Resend),
     /// Settles an uncertain transmission.
     Settle(runs::Settle),
+    /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
+    Sending(sending::Sending),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
     /// Lists accounts, and whether they are paused.
@@ -159,6 +162,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Release(act) => act.run(&place, runs::Deed::Release).await?,
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
+        Command::Sending(sending) => sending.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
@@ -90,6 +90,9 @@ impl Show {
                 print::word(&run.state),
                 run.cause.key
             );
+            if let Some(at) = run.files_purged_at {
+                println!("Its files were purged on {}.", at.date_naive());
+            }
             if let Some(reason) = &run.reason {
                 println!("It could not begin: {}", print::reason(Some(reason)));
             }
@@ -118,7 +121,11 @@ pub(crate) fn book_table(transmissions: &[Transmission]) {
                 it.contact.clone(),
                 format!("{}{twice}", print::word(&it.state)),
                 print::time(it.sent_at),
-                if proof.is_empty() { print::reason(it.reason.as_ref()) } else { proof },
+                match &it.waits_for {
+                    Some(text) => format!("waits: {text}"),
+                    None if proof.is_empty() => print::reason(it.reason.as_ref()),
+                    None => proof,
+                },
             ]
         }),
     );
@@ -161,6 +168,9 @@ impl Zip {
 pub(crate) async fn write(app: &crate::app::App, run: RunId, path: &std::path::Path) -> Result<u64> {
     let db = &app.database.pool;
     book::run(db, run, None).await?.with_context(|| format!("there is no run {run}"))?;
+    if let Some(at) = files::purged(db, run).await? {
+        bail!("the files of run {run} were purged on {}, as they were too old", at.date_naive());
+    }
     let mut pieces = Box::pin(files::zip(db, &app.shelf.store, run).await?);
     let aside = path.with_extension("zip.part");
     let mut file = std::fs::File::create(&aside).with_context(|| format!("writing {}", aside.display()))?;

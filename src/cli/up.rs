@@ -7,20 +7,35 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Place, log_to_stderr};
+use super::{Place, log_to_stderr, print};
 use crate::{
     account,
     app::{App, Roles},
+    db::installation::Pause,
     queue::Queue,
 };
 
 /// All roles in one process.
 #[derive(Debug, Args)]
-pub(super) struct Up {}
+pub(super) struct Up {
+    #[command(flatten)]
+    safe: Safe,
+}
 
 /// The doors and triggers.
 #[derive(Debug, Args)]
-pub(super) struct Serve {}
+pub(super) struct Serve {
+    #[command(flatten)]
+    safe: Safe,
+}
+
+/// How careful a start is.
+#[derive(Debug, Clone, Copy, Args)]
+struct Safe {
+    /// Start with all sending paused, on every node, until `postbook sending release`.
+    #[arg(long)]
+    paused: bool,
+}
 
 /// A worker node.
 #[derive(Debug, Args)]
@@ -31,17 +46,19 @@ pub(super) struct Work {
     /// The name this node goes by in attempts and logs; a fresh part is added at every start.
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    safe: Safe,
 }
 
 impl Up {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
-        node(place, Roles { doors: true, queues: Queue::ALL.to_vec() }, None).await
+        node(place, Roles { doors: true, queues: Queue::ALL.to_vec() }, (None, self.safe)).await
     }
 }
 
 impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
-        node(place, Roles { doors: true, queues: Vec::new() }, None).await
+        node(place, Roles { doors: true, queues: Vec::new() }, (None, self.safe)).await
     }
 }
 
@@ -54,11 +71,11 @@ impl Work {
                 Err(_) => bail!("there is no queue `{name}`; the queues are run, render and transmit"),
             }
         }
-        node(place, Roles { doors: false, queues }, self.name).await
+        node(place, Roles { doors: false, queues }, (self.name, self.safe)).await
     }
 }
 
-async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
+async fn node(place: &Place, roles: Roles, (name, safe): (Option<String>, Safe)) -> Result<()> {
     let config = place.config()?;
     log_to_stderr(&config, &config.log.level.clone());
     let stop = stop_on_signal(config.engine.grace)?;
@@ -66,6 +83,9 @@ async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
     let mut app = App::open(config, &place.data, worker).await?;
     if let Some(name) = name {
         app.engine.settings.worker = format!("{name}-{}", app.engine.settings.worker);
+    }
+    if let Some(pause) = app.check_in(safe.paused).await? {
+        warn(&pause);
     }
     if roles.doors {
         welcome(&app).await?;
@@ -77,6 +97,15 @@ async fn node(place: &Place, roles: Roles, name: Option<String>) -> Result<()> {
     };
     app.run(roles, stop, ready).await?;
     app.database.close().await
+}
+
+/// Nobody should wonder why nothing is sent.
+fn warn(pause: &Pause) {
+    tracing::warn!(why = pause.why, by = pause.by, since = %pause.at, "sending is paused until it is released");
+    println!("SENDING IS PAUSED since {} by {}: {}", print::time(Some(pause.at)), pause.by, pause.why);
+    println!("  What waits:  postbook sending");
+    println!("  Let it go:   postbook sending release --reason \"...\"   (with --run RUN, one run)");
+    println!("  Drop it:     postbook sending drop --run RUN|--all --reason \"...\"");
 }
 
 /// Gives the first administrator a token, because nobody could get in otherwise.

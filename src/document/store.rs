@@ -1,7 +1,9 @@
 //! Bytes by their digest: put once, never changed, checked whenever they are read.
 //!
 //! They stand in the table `blob`, or in an object store when one is configured; a row always says which. Called by
-//! everything that keeps or hands out documents.
+//! everything that keeps or hands out documents. What nobody names any more goes, see `forget`.
+
+mod forget;
 
 use std::sync::Arc;
 
@@ -60,15 +62,23 @@ impl Store {
     /// Keeps `bytes` and returns their digest; bytes that are there already are left alone.
     pub async fn put(&self, bytes: &Bytes, now: DateTime<Utc>) -> Result<String> {
         let digest = digest(bytes);
-        if let Some(objects) = &self.objects {
-            // The object first: a row without its object would be a promise that cannot be kept.
-            objects
-                .put(&path(&digest), PutPayload::from_bytes(bytes.clone()))
-                .await
-                .with_context(|| format!("writing the object {digest}"))?;
+        let size = i64::try_from(bytes.len())?;
+        let Some(objects) = &self.objects else {
+            insert(&self.db, (&digest, size), (Some(&bytes[..]), None), now).await?;
+            self.remember(&digest, bytes).await;
+            return Ok(digest);
+        };
+        if self.touch(&digest, now).await? {
+            self.remember(&digest, bytes).await;
+            return Ok(digest);
         }
-        let row = self.objects.is_none().then_some(&bytes[..]);
-        insert(&self.db, &digest, i64::try_from(bytes.len())?, row, now).await?;
+        // The object first: a row without its object would be a promise that cannot be kept.
+        let object = format!("{}.{:016x}", path(&digest), rand::random::<u64>());
+        objects
+            .put(&Path::from(object.as_str()), PutPayload::from_bytes(bytes.clone()))
+            .await
+            .with_context(|| format!("writing the object {digest}"))?;
+        insert(&self.db, (&digest, size), (None, Some(&object)), now).await?;
         self.remember(&digest, bytes).await;
         Ok(digest)
     }
@@ -78,12 +88,15 @@ impl Store {
         if let Some(bytes) = self.recent.get(digest).await {
             return Ok(bytes);
         }
-        let Some(bytes) = whole(&self.db, digest).await? else {
+        let Some(whole) = whole(&self.db, digest).await? else {
             bail!("there are no bytes with the digest {digest}");
         };
-        let bytes = match bytes {
+        let bytes = match whole.bytes {
             Some(bytes) => Bytes::from(bytes),
-            None => self.object(digest).await?.bytes().await.with_context(|| format!("reading the object {digest}"))?,
+            None => {
+                let object = self.object(digest, whole.object).await?;
+                object.bytes().await.with_context(|| format!("reading the object {digest}"))?
+            }
         };
         ensure!(self::digest(&bytes) == digest, "the bytes of {digest} have changed since they were stored");
         self.remember(digest, &bytes).await;
@@ -106,24 +119,59 @@ impl Store {
             rows(self.db.clone(), digest.to_owned(), place.size).left_stream()
         } else {
             let context = format!("reading the object {digest}");
-            let chunks = self.object(digest).await?.into_stream();
+            let chunks = self.object(digest, place.object).await?.into_stream();
             chunks.map_err(move |error| anyhow::Error::new(error).context(context.clone())).right_stream()
         };
         Ok(verified(chunks, digest.to_owned()))
     }
 
-    async fn object(&self, digest: &str) -> Result<object_store::GetResult> {
+    /// Keeps the bytes of `digest` from going before they are named. False when there are none.
+    pub async fn touch(&self, digest: &str, now: DateTime<Utc>) -> Result<bool> {
+        touch(&self.db, digest, now).await
+    }
+
+    async fn object(&self, digest: &str, name: Option<String>) -> Result<object_store::GetResult> {
         let objects = self
             .objects
             .as_ref()
             .with_context(|| format!("the bytes of {digest} are in an object store, and none is configured"))?;
-        objects.get(&path(digest)).await.with_context(|| format!("reading the object {digest}"))
+        objects.get(&called(digest, name)).await.with_context(|| format!("reading the object {digest}"))
     }
 }
 
 /// Two levels of folders keep each of them small.
 fn path(digest: &str) -> Path {
     Path::from_iter([&digest[..2], &digest[2..4], digest])
+}
+
+/// Where the object of `digest` is: by its own name, or by its digest when it was written before they had names.
+fn called(digest: &str, name: Option<String>) -> Path {
+    name.map_or_else(|| path(digest), Path::from)
+}
+
+/// How old a blob's row may be before it is made young again when the same bytes are put once more. Well below the
+/// grace that unnamed bytes have; lower writes more often.
+const YOUNG: chrono::Duration = chrono::Duration::hours(1);
+
+/// Makes the row of `digest` young.
+async fn touch(db: &PgPool, digest: &str, now: DateTime<Utc>) -> Result<bool> {
+    let there = sqlx::query_scalar!(
+        r#"
+        with touched as (
+            update blob set created_at = $2 where digest = $1 and created_at < $3 returning digest
+        )
+        select digest as "digest!" from touched
+        union all
+        select digest from blob where digest = $1 and created_at >= $3
+        "#,
+        digest,
+        now,
+        now - YOUNG,
+    )
+    .fetch_optional(db)
+    .await
+    .with_context(|| format!("looking for the bytes of {digest}"))?;
+    Ok(there.is_some())
 }
 
 /// The pieces of a blob that stands in the database.
@@ -154,17 +202,26 @@ fn verified(
     })
 }
 
-async fn insert(db: &PgPool, digest: &str, size: i64, bytes: Option<&[u8]>, now: DateTime<Utc>) -> Result<()> {
+/// Adds the row; one that is there is made young. An object that lost the race to another one is nobody's, and goes with
+/// the next round.
+async fn insert(
+    db: &PgPool,
+    (digest, size): (&str, i64),
+    (bytes, object): (Option<&[u8]>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "
-        insert into blob (digest, size, bytes, created_at)
-        values ($1, $2, $3, $4)
-        on conflict (digest) do nothing
+        insert into blob (digest, size, bytes, object, created_at)
+        values ($1, $2, $3, $4, $5)
+        on conflict (digest) do update set created_at = excluded.created_at where blob.created_at < $6
         ",
         digest,
         size,
         bytes,
+        object,
         now,
+        now - YOUNG,
     )
     .execute(db)
     .await
@@ -172,9 +229,14 @@ async fn insert(db: &PgPool, digest: &str, size: i64, bytes: Option<&[u8]>, now:
     Ok(())
 }
 
-/// The bytes of a blob, `Some(None)` when they are in the object store.
-async fn whole(db: &PgPool, digest: &str) -> Result<Option<Option<Vec<u8>>>> {
-    sqlx::query_scalar!("select bytes from blob where digest = $1", digest)
+/// The bytes of a blob, or the name of the object that holds them.
+struct Whole {
+    bytes: Option<Vec<u8>>,
+    object: Option<String>,
+}
+
+async fn whole(db: &PgPool, digest: &str) -> Result<Option<Whole>> {
+    sqlx::query_as!(Whole, "select bytes, object from blob where digest = $1", digest)
         .fetch_optional(db)
         .await
         .with_context(|| format!("reading the bytes of {digest}"))
@@ -183,10 +245,11 @@ async fn whole(db: &PgPool, digest: &str) -> Result<Option<Option<Vec<u8>>>> {
 struct Place {
     size: i64,
     here: bool,
+    object: Option<String>,
 }
 
 async fn place(db: &PgPool, digest: &str) -> Result<Option<Place>> {
-    sqlx::query_as!(Place, r#"select size, bytes is not null as "here!" from blob where digest = $1"#, digest,)
+    sqlx::query_as!(Place, r#"select size, bytes is not null as "here!", object from blob where digest = $1"#, digest)
         .fetch_optional(db)
         .await
         .with_context(|| format!("looking for the bytes of {digest}"))
@@ -258,7 +321,8 @@ mod tests {
         let elsewhere = Store::in_database(db).get(&digest).await.expect_err("no object store");
         assert!(elsewhere.to_string().contains("object store"), "{elsewhere}");
 
-        let file = folder.join(&digest[..2]).join(&digest[2..4]).join(&digest);
+        let files = std::fs::read_dir(folder.join(&digest[..2]).join(&digest[2..4])).expect("a folder");
+        let file = files.last().expect("an object").expect("an object").path();
         std::fs::write(file, b"tampered").expect("written");
         assert!(store.get(&digest).await.is_err(), "changed bytes are not handed out");
         assert!(collected(&store, &digest).await.1.is_some());

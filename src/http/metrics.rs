@@ -85,6 +85,11 @@ fn tallied(tally: &Tally, page: &mut Page) {
     }
     page.gauge("steps_due", "Steps that wait for a worker.", tally.due_steps);
     page.gauge("steps_late_seconds", "How long the oldest of them has been waiting.", tally.late_seconds);
+    page.gauge(
+        "sending_paused",
+        "Whether sending is paused for the whole installation.",
+        u8::from(tally.sending_paused),
+    );
     page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
 }
 

@@ -75,6 +75,7 @@ fn meaning(status: StatusCode) -> (&'static str, &'static str) {
         404 => ("not-found", "There is nothing here"),
         405 => ("method", "This cannot be done here"),
         409 => ("conflict", "Something stands in the way"),
+        410 => ("gone", "It is no longer kept"),
         413 => ("too-large", "The request is too large"),
         415 => ("media-type", "The body has an unknown media type"),
         422 => ("validation", "The input is not valid"),

@@ -30,6 +30,8 @@ pub struct Run {
     pub created_at: DateTime<Utc>,
     pub paused_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// When its files were thrown away because of their age.
+    pub files_purged_at: Option<DateTime<Utc>>,
 }
 
 /// What fired a run.
@@ -73,7 +75,7 @@ pub async fn runs(db: &PgPool, asked: &Asked, piece: Piece) -> Result<Vec<Run>> 
                run.state as "state: RunState", run.cause_kind as "cause_kind: CauseKind", run.cause_key, run.cause_by,
                run.business_date, run.run_as, run.reason, run.created_at, run.paused_at, run.ended_at,
                run.queued, run.sending, run.accepted, run.delivered, run.failed, run.skipped, run.uncertain,
-               run.cancelled
+               run.cancelled, run.files_purged_at
           from run
           join batch_revision on batch_revision.id = run.revision
          where ($1::text is null or run.batch = $1)
@@ -83,6 +85,7 @@ pub async fn runs(db: &PgPool, asked: &Asked, piece: Piece) -> Result<Vec<Run>> 
            and ($5::text is null or run.run_as = $5)
            and ($6::bigint is null or run.id = $6)
            and ($7::bigint is null or run.id < $7)
+           and run.purge_begun_at is null
          order by run.id desc
          limit $8
         "#,
@@ -122,6 +125,7 @@ pub async fn runs(db: &PgPool, asked: &Asked, piece: Piece) -> Result<Vec<Run>> 
             created_at: row.created_at,
             paused_at: row.paused_at,
             ended_at: row.ended_at,
+            files_purged_at: row.files_purged_at,
         })
         .collect())
 }
@@ -158,7 +162,8 @@ pub async fn latest(db: &PgPool, batch: &str) -> Result<Option<RunId>> {
         r#"
         select id as "id: RunId"
           from run
-         where batch = $1 and exists (select from artifact where artifact.run = run.id)
+         where batch = $1 and purge_begun_at is null
+           and exists (select from artifact where artifact.run = run.id)
          order by id desc
          limit 1
         "#,
@@ -192,6 +197,8 @@ pub struct Transmission {
     pub possibly_twice: bool,
     /// The transmission that this one sends again.
     pub resend_of: Option<TransmissionId>,
+    /// What a queued one waits for, when it is neither its time nor a worker.
+    pub waits_for: Option<String>,
 }
 
 /// A document in a transmission; file, digest and pages are there once it is rendered.
@@ -205,7 +212,8 @@ pub struct TransmissionDocument {
 }
 
 /// What transmissions are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, ToSchema)]
+#[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum Purpose {
     Document,
@@ -238,9 +246,16 @@ async fn read(
     let rows = sqlx::query!(
         r#"
         select transmission.id as "id: TransmissionId", transmission.run as "run: RunId", recipient_name, channel,
-               account, contact, state as "state: TransmissionState", transmission.reason, proof, attempts, next_at,
-               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", documents.list as documents
+               account, contact, transmission.state as "state: TransmissionState", transmission.reason, proof, attempts, next_at,
+               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", documents.list as documents,
+               case when transmission.state <> 'queued' then null
+                    when installation.paused_at is not null then 'all sending is paused: ' || installation.paused_why
+                    when run.paused_at is not null then 'its run is paused'
+                    when transmission.waiting > 0 then 'its documents are not rendered yet'
+               end as waits_for
           from transmission
+          join run on run.id = transmission.run
+          left join installation on installation.pauses is distinct from run.released_in
           left join lateral (
                 select jsonb_agg(jsonb_build_object(
                            'name', item.name,
@@ -288,6 +303,7 @@ async fn read(
                 sent_at: row.sent_at,
                 possibly_twice: row.possibly_twice,
                 resend_of: row.resend_of,
+                waits_for: row.waits_for,
             })
         })
         .collect()

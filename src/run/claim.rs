@@ -33,7 +33,8 @@ pub struct Claim {
     pub tries: i32,
 }
 
-/// Claims `step`, unless it is not ready, not due, or its run is paused; a paused run is still counted.
+/// Claims `step`, unless it is not ready, not due, its run is paused, or it would send and sending is paused; a paused
+/// run is still counted.
 pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>> {
     let mut db = engine.db.acquire().await.context("connecting to claim a step")?;
     let claims = take(&mut db, engine, &[step], engine.clock.now()).await?;
@@ -61,6 +62,8 @@ pub(super) async fn take(
            and step.due_at <= $2
            and run.id = step.run
            and (run.paused_at is null or step.kind = 'record')
+           and (step.kind <> 'transmit' or not exists (
+                   select from installation where paused_at is not null and pauses is distinct from run.released_in))
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries
         "#,

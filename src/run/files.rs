@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use futures::{Stream, StreamExt, stream};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
 use super::book;
 use crate::{
@@ -46,6 +46,21 @@ pub async fn zip(
         content: Content::Pieces(lines(db.clone(), run, zone, named).boxed()),
     };
     Ok(archive(store.clone(), stream::iter(entries).chain(stream::iter([Ok(manifest)]))))
+}
+
+/// When the files of `run` were thrown away because of their age, if that is so and none came since.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn purged(db: impl PgExecutor<'_>, run: RunId) -> Result<Option<DateTime<Utc>>> {
+    sqlx::query_scalar!(
+        "select max(purged_at) from artifact where run = $1 having count(*) = count(purged_at)",
+        run as RunId,
+    )
+    .fetch_optional(db)
+    .await
+    .map(Option::flatten)
+    .with_context(|| format!("asking whether the files of run {run} are purged"))
 }
 
 struct File {
@@ -86,7 +101,7 @@ async fn files(db: &PgPool, run: RunId) -> Result<Vec<File>> {
                artifact.created_at
           from item
           join artifact on artifact.id = item.artifact
-         where item.run = $1
+         where item.run = $1 and artifact.purged_at is null
          order by item.position, item.id
         "#,
         run as RunId,
@@ -222,7 +237,7 @@ async fn carried(db: &PgPool, transmission: TransmissionId) -> Result<Vec<File>>
           from transmission_item
           join item on item.id = transmission_item.item
           join artifact on artifact.id = item.artifact
-         where transmission_item.transmission = $1
+         where transmission_item.transmission = $1 and artifact.purged_at is null
          order by transmission_item.position
         "#,
         transmission as TransmissionId,

@@ -12,9 +12,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    Engine, RunState, StepState, TransmissionState,
-    act::retry,
-    log, record, rescue,
+    Engine, RunState, StepState, TransmissionState, act, log, record, rescue,
     verdict::{Closing, Verdict},
 };
 use crate::{
@@ -41,7 +39,7 @@ pub(super) async fn settle(engine: &Engine, closing: &Closing) -> Result<()> {
         let data = json!({ "transmission": transmission, "attempt": number, "state": verdict.state });
         log::write(&mut db, run, now, ("late", text, data)).await?;
         if verdict.next_at.is_some() {
-            retry::reopen(&mut db, run, RunState::Running).await?;
+            act::reopen(&mut db, run, RunState::Running).await?;
         }
         record::mark(&mut db, run, now).await?;
     }

@@ -35,11 +35,17 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
             select step.id from step join run on run.id = step.run
              where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
+               and (step.kind <> 'transmit' or not exists (
+                       select from installation
+                        where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
         ), unheard as (
             select step.id from step join run on run.id = step.run
              where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
+               and (step.kind <> 'transmit' or not exists (
+                       select from installation
+                        where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
         )
         update step

@@ -4,7 +4,7 @@
 //! run           held ─▶ expanding ─▶ running ⇄ succeeded | partial | failed | cancelled
 //! step          waiting ─▶ ready ⇄ running ─▶ done | failed | skipped     (ready again: deferred, interrupted, retried)
 //! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed;  skipped, cancelled
-//!                           └▶ uncertain ─▶ queued | delivered | failed
+//!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
 
@@ -27,7 +27,7 @@ pub enum RunState {
 }
 
 /// Where a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum StepState {
@@ -55,7 +55,7 @@ pub enum TransmissionState {
 }
 
 /// What happens to a transmission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     Claimed,
     Accepted,

@@ -18,6 +18,8 @@ pub struct Tally {
     pub uncertain: i64,
     /// Accounts that nothing is sent by.
     pub paused_accounts: Vec<String>,
+    /// Whether all sending is paused.
+    pub sending_paused: bool,
 }
 
 /// Counts what is open at `now`.
@@ -41,7 +43,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         r#"
         select count(*) as "due!", min(due_at) as oldest,
                (select count(*) from transmission
-                 where troubled and state = 'uncertain') as "uncertain!"
+                 where troubled and state = 'uncertain') as "uncertain!",
+               exists (select from installation where paused_at is not null) as "sending_paused!"
           from step
          where ready and due_at <= $1
         "#,
@@ -60,5 +63,6 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
         uncertain: open.uncertain,
         paused_accounts,
+        sending_paused: open.sending_paused,
     })
 }

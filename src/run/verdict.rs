@@ -84,10 +84,14 @@ impl Verdict {
         Ok(Self { state, step, reason: Some(reason), proof: None, next_at, twice: false, counts: false })
     }
 
-    /// The same in a run that was cancelled meanwhile: there is no next attempt.
+    /// The same in a run that was cancelled meanwhile: there is no next attempt, and what is in doubt stays so.
     pub(super) fn stop(&mut self) -> Result<()> {
-        self.state = self.state.after(Event::Cancelled).context("what is queued can be cancelled")?;
+        self.state = match self.twice {
+            true => TransmissionState::Uncertain,
+            false => self.state.after(Event::Cancelled).context("what is queued can be cancelled")?,
+        };
         self.next_at = None;
+        self.twice = false;
         Ok(())
     }
 
@@ -104,4 +108,35 @@ impl Verdict {
 
 fn used_up(reason: Reason, tries: u32) -> Reason {
     Reason { text: format!("given up after {tries} attempts: {}", reason.text), ..reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reason::Scope;
+
+    #[test]
+    fn what_may_have_arrived_is_not_booked_as_cancelled() {
+        let lost = Outcome::Uncertain(Reason::new(Scope::Attempt, "lost", "no answer"));
+        let closing = Closing {
+            step: StepId(1),
+            lease: 1,
+            run: RunId(1),
+            tries: 0,
+            transmission: TransmissionId(1),
+            number: 1,
+            account: "mail".to_owned(),
+            limits: Limits::default(),
+            began_at: DateTime::<Utc>::MIN_UTC,
+            probe: false,
+            report: Report { outcome: lost, transcript: String::new(), for_anybody: false },
+            retry: Retry::default(),
+            settle: Settle::Repeat,
+        };
+        let mut verdict = Verdict::of(&closing, DateTime::<Utc>::MIN_UTC);
+        assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));
+
+        verdict.stop().unwrap();
+        assert_eq!((verdict.state, verdict.twice, verdict.next_at), (TransmissionState::Uncertain, false, None));
+    }
 }

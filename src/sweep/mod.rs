@@ -5,18 +5,32 @@
 
 mod purge;
 mod rescue;
+mod retention;
 
 use std::time::Duration;
 
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::run::Engine;
+use crate::{config, run::Engine};
 
-/// Sweeps about every `interval` until `stop`.
-pub async fn sweep(engine: Engine, interval: Duration, stop: CancellationToken) {
+/// What a node sweeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Duties {
+    /// About how often.
+    pub interval: Duration,
+    /// How long what batches bring forth is kept where they do not say.
+    pub keep: config::Retention,
+}
+
+/// Sweeps until `stop`.
+pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
+    tokio::join!(rounds(&engine, duties.interval, &stop), retention::retain(&engine, &duties.keep, &stop));
+}
+
+async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        for (duty, result) in [("rescue", rescue::rescue(&engine).await), ("purge", purge::purge(&engine).await)] {
+        for (duty, result) in [("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)] {
             if let Err(error) = result {
                 tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
             }

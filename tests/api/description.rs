@@ -98,6 +98,7 @@ async fn a_node_tells_that_it_lives_and_what_it_did(db: PgPool) {
         "postbook_http_answer_duration_seconds_bucket{le=\"+Inf\"} 3\n",
         "postbook_runs_open{state=\"held\"} 0\n",
         "postbook_database_up 1\n",
+        "postbook_sending_paused 0\n",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -9,3 +9,4 @@ mod door;
 mod people;
 mod recipients;
 mod runs;
+mod sending;

@@ -78,6 +78,12 @@ impl From<Error> for Trouble {
     }
 }
 
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error.to_string())
+    }
+}
+
 /// What is wrong with the certificate, if that is what is wrong.
 fn distrust(error: &Error) -> Option<String> {
     let mut source = error.source();

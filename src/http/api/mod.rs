@@ -10,6 +10,7 @@ mod run_acts;
 mod run_events;
 mod run_files;
 mod runs;
+mod sending;
 mod starts;
 mod suppressions;
 mod tokens;
@@ -30,6 +31,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(run_files::router())
         .merge(run_events::router())
         .merge(transmissions::router())
+        .merge(sending::router())
         .merge(documents::router())
         .merge(recipients::router())
         .merge(users::router())

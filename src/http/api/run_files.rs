@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderName, header},
+    http::{HeaderName, StatusCode, header},
     response::IntoResponse,
 };
 use serde_json::json;
@@ -35,7 +35,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// Gives all files of a run, and who got them in `manifest.csv`.
 #[utoipa::path(get, path = "/runs/{run}/files.zip", tag = "runs", operation_id = "download_run",
     params(("run" = i64, Path)),
-    responses((status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip")))]
+    responses(
+        (status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip"),
+        (status = 410, description = "its files were purged", body = Problem, content_type = "application/problem+json"),
+    ))]
 async fn zip(State(app): State<App>, Anyone(caller): Anyone, Id(run): Id) -> Result<impl IntoResponse, Problem> {
     let run = visible(&app, &caller, RunId(run)).await?;
     archive(&app, &caller, &run).await
@@ -44,7 +47,10 @@ async fn zip(State(app): State<App>, Anyone(caller): Anyone, Id(run): Id) -> Res
 /// Gives all files of the latest run of a batch that has any.
 #[utoipa::path(get, path = "/batches/{batch}/runs/latest/files.zip", tag = "runs", operation_id = "download_latest_run",
     params(("batch" = String, Path)),
-    responses((status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip")))]
+    responses(
+        (status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip"),
+        (status = 410, description = "its files were purged", body = Problem, content_type = "application/problem+json"),
+    ))]
 async fn latest(
     State(app): State<App>,
     Anyone(caller): Anyone,
@@ -60,6 +66,10 @@ async fn latest(
 }
 
 async fn archive(app: &App, caller: &Caller, run: &Run) -> Result<impl IntoResponse + use<>, Problem> {
+    if let Some(at) = files::purged(&app.shelf.db, run.id).await? {
+        let text = format!("the files of run {} were purged on {}, as they were too old", run.id, at.date_naive());
+        return Err(Problem::new(StatusCode::GONE, text));
+    }
     let deed = Deed { action: "run.downloaded", object: &run.id.to_string(), detail: json!({ "batch": run.batch }) };
     audit::note(&app.shelf.db, &author(caller, app), deed).await?;
     let bytes = files::zip(&app.shelf.db, &app.shelf.store, run.id).await?;

@@ -96,6 +96,26 @@ pub async fn cancel(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
     Ok(())
 }
 
+/// Stops what a run that has ended still has to send: notices, and what was to be sent again.
+///
+/// # Errors
+/// When the run is unknown, or has nothing queued.
+pub async fn cancel_queued(engine: &Engine, run: RunId, by: &str) -> Result<(), ActError> {
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning to cancel what a run has queued")?;
+    record::fence(&mut db, &BTreeSet::from([run])).await?;
+    lock(&mut db, run).await?;
+    let cancelled = queued(&mut db, run, now).await?;
+    if cancelled == 0 {
+        return Err(ActError::NotNow(format!("run {run} has ended and has nothing queued")));
+    }
+    let text = format!("{cancelled} queued transmissions cancelled by {by}");
+    log::write(&mut db, run, now, ("cancelled", text, json!({ "by": by, "transmissions": cancelled }))).await?;
+    record::mark(&mut db, run, now).await?;
+    db.commit().await.context("cancelling what a run has queued")?;
+    Ok(())
+}
+
 /// A run that has not been expanded ends at once; another one ends when its last send in flight is recorded.
 async fn stop(
     db: &mut PgConnection,
@@ -138,6 +158,20 @@ async fn stop(
     .execute(&mut *db)
     .await
     .context("cancelling the steps of a run")?;
+    let cancelled = queued(db, run, now).await?;
+    if at_once {
+        // No step records such a run.
+        let count = i32::try_from(cancelled).unwrap_or(i32::MAX);
+        sqlx::query!("update run set cancelled = $2 where id = $1", run as RunId, count)
+            .execute(db)
+            .await
+            .context("counting a cancelled run")?;
+    }
+    Ok(())
+}
+
+/// Cancels the queued transmissions of a run, and says how many there were.
+async fn queued(db: &mut PgConnection, run: RunId, now: chrono::DateTime<chrono::Utc>) -> Result<u64, ActError> {
     let cancelled = sqlx::query!(
         r#"
         with queued as (
@@ -151,18 +185,10 @@ async fn stop(
         run as RunId,
         now,
     )
-    .execute(&mut *db)
+    .execute(db)
     .await
     .context("cancelling the transmissions of a run")?;
-    if at_once {
-        // No step records such a run.
-        let count = i32::try_from(cancelled.rows_affected()).unwrap_or(i32::MAX);
-        sqlx::query!("update run set cancelled = $2 where id = $1", run as RunId, count)
-            .execute(db)
-            .await
-            .context("counting a cancelled run")?;
-    }
-    Ok(())
+    Ok(cancelled.rows_affected())
 }
 
 async fn ready(db: &mut PgConnection, run: RunId) -> Result<Vec<Hint>, ActError> {

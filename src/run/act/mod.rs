@@ -5,7 +5,7 @@
 
 mod hold;
 mod resend;
-pub(super) mod retry;
+mod retry;
 mod settle;
 
 use anyhow::Context;
@@ -14,8 +14,9 @@ use sqlx::PgConnection;
 use super::RunState;
 use crate::id::{RunId, TransmissionId};
 
-pub use hold::{cancel, pause, release, resume};
+pub use hold::{cancel, cancel_queued, pause, release, resume};
 pub use resend::{Again, resend};
+pub(super) use retry::reopen;
 pub use retry::retry;
 pub use settle::{Settlement, cancel_transmission, settle};
 
@@ -34,8 +35,8 @@ pub enum ActError {
 }
 
 /// A run whose row is locked.
-struct Locked {
-    state: RunState,
+pub(super) struct Locked {
+    pub(super) state: RunState,
     paused: bool,
     /// The name of the step its runs begin with.
     version: String,
@@ -43,13 +44,13 @@ struct Locked {
 
 /// Locks a run against others who act on it. Steps may be added meanwhile, which only refer to it: whoever adds them
 /// may hold others of its steps, and would wait for whoever acts, who may be waiting for those.
-async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, ActError> {
+pub(super) async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, ActError> {
     let row = sqlx::query!(
         r#"
         select run.state as "state: RunState", run.paused_at is not null as "paused!", workflow_version.definition
           from run
           join workflow_version on workflow_version.digest = run.workflow_version
-         where run.id = $1
+         where run.id = $1 and run.purge_begun_at is null
            for no key update of run
         "#,
         run as RunId,

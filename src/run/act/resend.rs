@@ -93,7 +93,12 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
                         where transmission_item.transmission = transmission.id
                           and item.artifact is null) as "unrendered!",
                not exists (select from transmission_item
-                            where transmission_item.transmission = transmission.id) as "empty!"
+                            where transmission_item.transmission = transmission.id) as "empty!",
+               (select max(artifact.purged_at)
+                  from transmission_item
+                  join item on item.id = transmission_item.item
+                  join artifact on artifact.id = item.artifact
+                 where transmission_item.transmission = transmission.id) as purged_at
           from transmission
          where id = $1
         "#,
@@ -107,6 +112,11 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
     }
     if row.empty {
         let text = format!("transmission {transmission} was skipped and carries nothing; correct the batch and run it");
+        return Err(ActError::NotNow(text));
+    }
+    if let Some(at) = row.purged_at.filter(|_| !render) {
+        let at = at.date_naive();
+        let text = format!("the files of transmission {transmission} were purged on {at}; send it again with `render`");
         return Err(ActError::NotNow(text));
     }
     if row.unrendered && !render {

@@ -25,6 +25,10 @@ pub async fn retry(engine: &Engine, run: RunId, by: &str) -> Result<u64, ActErro
     let mut db = engine.db.begin().await.context("beginning to retry a run")?;
     record::fence(&mut db, &BTreeSet::from([run])).await?;
     let locked = lock(&mut db, run).await?;
+    if let Some(at) = purged(&mut db, run).await? {
+        let text = format!("the files of run {run} were purged on {}; run its batch again instead", at.date_naive());
+        return Err(ActError::NotNow(text));
+    }
     let (count, hints) = match locked.state {
         RunState::Held | RunState::Expanding | RunState::Cancelled => (0, Vec::new()),
         RunState::Failed if never_expanded(&mut db, run).await? => expand_again(&mut db, run, now).await?,
@@ -39,6 +43,24 @@ pub async fn retry(engine: &Engine, run: RunId, by: &str) -> Result<u64, ActErro
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("retrying a run")?;
     Ok(count)
+}
+
+/// When files that would have to be sent again were thrown away, if they were.
+async fn purged(db: &mut PgConnection, run: RunId) -> Result<Option<DateTime<Utc>>, ActError> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        select max(artifact.purged_at)
+          from transmission
+          join transmission_item on transmission_item.transmission = transmission.id
+          join item on item.id = transmission_item.item
+          join artifact on artifact.id = item.artifact
+         where transmission.run = $1 and transmission.purpose = 'document' and transmission.state = 'failed'
+        "#,
+        run as RunId,
+    )
+    .fetch_one(db)
+    .await
+    .context("asking whether the files of a run are purged")?)
 }
 
 /// A run that failed before its items were complete has no step that records.
@@ -85,6 +107,9 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
         r#"
         update transmission
            set state = 'queued', reason = null, changed_at = $2,
+               possibly_twice = possibly_twice
+                   or exists (select from attempt
+                               where attempt.transmission = transmission.id and attempt.outcome = 'uncertain'),
                waiting = (select count(*)::integer
                             from transmission_item
                             join item on item.id = transmission_item.item
@@ -109,7 +134,7 @@ async fn items_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> R
 
 pub(in crate::run) async fn reopen(db: &mut PgConnection, run: RunId, state: RunState) -> Result<(), ActError> {
     sqlx::query!(
-        "update run set state = $2, reason = null, ended_at = null where id = $1",
+        "update run set state = $2, reason = null, ended_at = null, files_purged_at = null, logs_purged_at = null where id = $1",
         run as RunId,
         state as RunState,
     )
