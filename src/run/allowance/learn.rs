@@ -1,6 +1,9 @@
 //! What an attempt teaches about its account: nothing, that it failed, or that it works again.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -39,6 +42,7 @@ pub(in crate::run) async fn learn(
     closings: &[Closing],
     now: DateTime<Utc>,
 ) -> Result<HashMap<StepId, Wait>> {
+    lock_turns(db, closings).await?;
     let weigh = |it: &Closing| engine.doubts.weigh(&it.account, it.transmission, &it.report);
     let mut lessons: Vec<_> = closings.iter().map(|closing| (closing, weigh(closing))).collect();
     lessons.retain(|(closing, blame)| closing.probe || *blame != Blame::Other);
@@ -51,6 +55,22 @@ pub(in crate::run) async fn learn(
         }
     }
     Ok(waits)
+}
+
+/// Locks the accounts whose turns end with `closings`, so that whoever is put off meanwhile is seen and called: nobody
+/// else would call them.
+async fn lock_turns(db: &mut PgConnection, closings: &[Closing]) -> Result<()> {
+    let limited = closings.iter().filter(|it| it.limits.at_once.is_some());
+    let names: BTreeSet<_> = limited.map(|it| it.account.clone()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = names.into_iter().collect();
+    sqlx::query!("select name from account where name = any($1) order by name for update", &names)
+        .fetch_all(db)
+        .await
+        .context("locking accounts whose turns are handed on")?;
+    Ok(())
 }
 
 async fn learn_from(

@@ -1,5 +1,7 @@
 //! Steps that wait for their account: put off before an attempt, called when it works again.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,6 +12,10 @@ use crate::{
     queue::{self, Hint},
     workflow::Kind,
 };
+
+/// How long what is called counts as due already: nodes learn the time each for itself, and a call that seems to come too
+/// early is not heeded.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// Puts off the steps that were not admitted, in the order in which they asked. No attempt is made of it.
 pub(super) async fn put_off(
@@ -68,13 +74,14 @@ pub(super) async fn call(db: &mut PgConnection, account: &str, now: DateTime<Utc
             update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
         )
         update step
-           set due_at = $2, hinted_at = $2, changed_at = $2
+           set due_at = $3, hinted_at = $2, changed_at = $2
           from waiting
          where step.id = waiting.id
         returning step.id as "id: StepId"
         "#,
         account,
         now,
+        now - EARLY,
     )
     .fetch_all(&mut *db)
     .await
@@ -109,7 +116,7 @@ pub(super) async fn call_next(
             update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
         )
         update step
-           set due_at = $2, hinted_at = $2, changed_at = $2
+           set due_at = $5, hinted_at = $2, changed_at = $2
           from waiting
          where step.id = waiting.id
         returning step.id as "id: StepId"
@@ -118,6 +125,7 @@ pub(super) async fn call_next(
         now,
         turns,
         most,
+        now - EARLY,
     )
     .fetch_all(&mut *db)
     .await
