@@ -23,7 +23,7 @@
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
 //! | monitor | a user who is told when a run fails |
-//! | hint | a job of the queue: `{kind, id}` of a step that may be claimed, and nothing else |
+//! | hint, job | that a step may be claimed; a job of the queue tells of one step or a stretch of them, by kind and numbers only |
 //!
 //! # One run, read straight through
 //!
@@ -36,13 +36,15 @@
 //!
 //! 1. `run/start.rs`: the run's row is unique on its batch and cause, so twenty requests at once are one run. It notes the
 //!    batch's revision, the workflow's version and the user's attributes, and adds the first step with its hint.
-//! 2. [`queue`] writes the hint, [`worker`] reads it, `run/perform.rs` finds the step's file, `run/claim.rs` claims it.
+//! 2. [`queue`] writes the job, [`worker`] reads it, `run/perform.rs` finds its steps and their file, `run/claim.rs` claims
+//!    them. What concurrent steps ask of the database goes there together (`run/together.rs`): each waits for its own.
 //! 3. `run/expand.rs` writes items and transmissions, 500 recipients at a time; `run/plan.rs` works them out without
 //!    touching a row, so that `run/preview.rs` can ask the same question. Steps are added with the last chunk, none before.
-//! 4. `run/render.rs` lets [`document`] make the bytes, stores them under their digest, and sets free the transmissions
-//!    that wait for no other item.
-//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), asks whether the account may be used
-//!    ([`run::allowance`]), claims, writes the attempt, sends by [`channel`], and writes the outcome. It is the pattern the other steps follow.
+//! 4. `run/render.rs` takes its item up (`run/item.rs`), lets [`document`] make the bytes, stores them under their digest,
+//!    and has them named and the transmissions set free that wait for no other item (`run/artifact.rs`).
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims and opens the attempt (`run/attempt.rs`) where
+//!    the account may be used ([`run::allowance`]), sends by [`channel`], and writes what `run/verdict.rs` makes of the
+//!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
 //! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
@@ -80,7 +82,10 @@
 //!   schedules.)
 //! - **D11 Stopping is no failure.** A node that stops finishes what it has begun and begins nothing new; no attempt is
 //!   used up by it.
-//! - **D12 Polling is what is relied on.** Workers look for jobs every fifth of a second, sweepers every second, with jitter.
+//! - **D12 Polling is what is relied on.** Workers look for jobs twice a second, sweepers every second, with jitter. News of
+//!   jobs make it quicker, one piece for each statement and queue.
+//!
+//! Leases are compared between nodes, so the time is the database's: see [`clock`].
 //!
 //! What may be promised: at least once for each step; effectively once where a repeat is recognised (folders); for mail at
 //! least once, with one Message-ID for all attempts, or at most once where the account says so.

@@ -8,12 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{TimeDelta, Utc};
 use harness::TestApp;
 use postbook::{
     channel::{
         Settle,
         account::{AccountConfig, Channels},
     },
+    clock::Clock,
     id::{RunId, TransmissionId},
     queue::Hint,
     run::{
@@ -338,6 +340,22 @@ async fn a_worker_that_wakes_up_after_its_lease_changes_nothing(db: PgPool) {
 
     assert_eq!(late.rows_affected(), 0);
     assert_eq!(app.book(run).await, before);
+}
+
+#[sqlx::test]
+async fn a_node_whose_clock_is_minutes_ahead_takes_nothing_from_others_because_it_goes_by_the_database(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply(MORNING).await;
+    app.start_run("morning").await;
+    until_transmit(&app).await;
+    begin_and_die(&app, app.due().await[0]).await;
+    let ahead = || app.another().on(Clock::from(Utc::now() + TimeDelta::minutes(5)));
+
+    let following = ahead();
+    following.renew().await.expect("the database's time");
+    assert_eq!(run::rescue::lapsed(&following).await.expect("a sweep"), 0);
+
+    assert_eq!(run::rescue::lapsed(&ahead()).await.expect("a sweep"), 1, "by its own clock it would");
 }
 
 #[sqlx::test]

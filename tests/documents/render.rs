@@ -5,9 +5,17 @@ use std::time::{Duration, Instant};
 use postbook::document::{self, Document, Failure, renderer::Renderer};
 use serde_json::json;
 
-use crate::workbench::{LIMIT, context, files, no_database, patient_renderer, renderer, toolbox};
+use crate::workbench::{LIMIT, context, files, no_database, patient_renderer, renderer, renderer_of_one, toolbox};
 
 const GOOD: &str = "#let data = json(\"/data.json\")\nOrders since #data.params.since for #data.user.company";
+
+const ENDLESS: &str =
+    "#let f(n) = { let x = 0; for a in range(n) { for b in range(n) { x += calc.sin(b) } }; x }\n#f(1000000)";
+
+const HUNGRY: &str =
+    "#let f(n) = { let all = (); for i in range(n) { all.push(\"x\" * 1000000 + str(i)) }; all.len() }\n#f(100000)";
+
+const PANICKING: &str = "#panic(\"enough\")";
 
 async fn outcome(renderer: &Renderer, source: &str) -> Result<i32, (String, String)> {
     let rendered = renderer
@@ -35,7 +43,7 @@ async fn the_same_template_and_data_give_the_same_bytes_in_every_process() {
 async fn a_template_that_never_ends_is_stopped_and_the_next_one_renders() {
     let renderer = renderer();
     let started = Instant::now();
-    let endless = outcome(&renderer, "#let i = 0\n#let f(n) = { let x = 0; for a in range(n) { for b in range(n) { x += calc.sin(b) } }; x }\n#f(1000000)").await;
+    let endless = outcome(&renderer, ENDLESS).await;
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(
         endless,
@@ -50,11 +58,37 @@ async fn a_template_that_never_ends_is_stopped_and_the_next_one_renders() {
 #[tokio::test]
 async fn a_template_that_eats_memory_takes_down_only_its_own_process() {
     let renderer = patient_renderer();
-    let hungry =
-        "#let f(n) = { let all = (); for i in range(n) { all.push(\"x\" * 1000000 + str(i)) }; all.len() }\n#f(100000)";
-    let (eaten, rendered) = tokio::join!(outcome(&renderer, hungry), outcome(&renderer, GOOD));
+    let (eaten, rendered) = tokio::join!(outcome(&renderer, HUNGRY), outcome(&renderer, GOOD));
     assert_eq!(eaten, Err(("render-memory".to_owned(), "it needs more memory than the 256 MB it may have".to_owned())));
     assert_eq!(rendered, Ok(1));
+}
+
+/// Megabytes held by this process and by those it started, where the system tells.
+fn held() -> Option<u64> {
+    let status = |process: &str| std::fs::read_to_string(format!("/proc/{process}/status")).ok();
+    let field = |status: &str, name: &str| -> Option<u64> {
+        status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    let me = std::process::id();
+    let own = field(&status("self")?, "VmRSS:")?;
+    let all = std::fs::read_dir("/proc").ok()?.filter_map(|entry| status(entry.ok()?.file_name().to_str()?));
+    let children = all.filter(|it| field(it, "PPid:") == Some(me.into())).filter_map(|it| field(&it, "VmRSS:"));
+    Some((own + children.sum::<u64>()) / 1024)
+}
+
+#[tokio::test]
+async fn memory_returns_to_where_it_was_after_templates_that_loop_panic_and_eat_it() {
+    let renderer = renderer_of_one();
+    assert_eq!(outcome(&renderer, GOOD).await, Ok(1));
+    let Some(before) = held() else { return };
+
+    for (bad, code) in [(HUNGRY, "render-memory"), (ENDLESS, "render-timeout"), (PANICKING, "template-error")] {
+        assert_eq!(outcome(&renderer, bad).await.expect_err("it fails").0, code);
+    }
+
+    assert_eq!(outcome(&renderer, GOOD).await, Ok(1));
+    let after = held().expect("still told");
+    assert!(after < before + 32, "{before} MB before, {after} MB after");
 }
 
 #[tokio::test]

@@ -19,16 +19,21 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A renderer of this build, with limits that tests need not wait for.
 pub fn renderer() -> Renderer {
-    renderer_within(Duration::from_secs(3))
+    renderer_of(2, Duration::from_secs(3))
 }
 
 /// The same for what must not meet its time limit, on however busy a machine.
 pub fn patient_renderer() -> Renderer {
-    renderer_within(LIMIT)
+    renderer_of(2, LIMIT)
 }
 
-fn renderer_within(timeout: Duration) -> Renderer {
-    let config = RendererConfig { children: 2, timeout, memory: 256 * 1024 * 1024 };
+/// One process, with time to eat its memory before its time is over.
+pub fn renderer_of_one() -> Renderer {
+    renderer_of(1, Duration::from_secs(15))
+}
+
+fn renderer_of(children: usize, timeout: Duration) -> Renderer {
+    let config = RendererConfig { children, timeout, memory: 256 * 1024 * 1024 };
     Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), config)
 }
 
