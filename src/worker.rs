@@ -50,6 +50,10 @@ impl Load {
     }
 }
 
+/// How long steps wait for a seat before they are handed back, so that a node with seats to spare can have them.
+/// Shorter writes more jobs, longer leaves others idle.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often an idle queue is looked at, about. That is what is relied on; news only make it quicker.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -171,20 +175,19 @@ async fn handle(job: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Box
     Ok(())
 }
 
-/// Does the steps of `stretch`, as many at once as there are seats, and hands back those not begun when it is to stop.
+/// Does the steps of `stretch`, as many at once as there are seats, and hands back those that get none soon.
 async fn do_all(shop: Arc<Shop>, stretch: Stretch) -> Result<()> {
     let mut hints = run::due(&shop.engine, stretch).await?;
     let mut begun = Vec::with_capacity(hints.len());
     while let Some(hint) = hints.pop() {
-        let seat = tokio::select! {
-            biased;
-            () = shop.stop.cancelled() => {
+        let seat = tokio::time::timeout(PATIENCE, shop.seats.clone().acquire_owned());
+        match shop.stop.run_until_cancelled(seat).await {
+            Some(Ok(seat)) => begun.push(shop.steps.spawn(do_one(shop.engine.clone(), hint, seat?))),
+            Some(Err(_)) | None => {
                 hints.push(hint);
                 break;
             }
-            seat = shop.seats.clone().acquire_owned() => seat?,
-        };
-        begun.push(shop.steps.spawn(do_one(shop.engine.clone(), hint, seat)));
+        }
     }
     if !hints.is_empty() {
         run::hand_back(&shop.engine, &hints).await?;

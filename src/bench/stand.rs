@@ -38,7 +38,7 @@ impl Stand {
         let allow = reports.map(|address| format!("\"{address}\"")).unwrap_or_default();
         let text = format!(
             "[account.nowhere]\nurl = \"discard:\"\nchannel = \"email\"\n\n[remote]\nallow = [{allow}]\n\n\
-             [log]\nlevel = \"warn\"\n"
+             [engine]\nsteps = 256\n\n[log]\nlevel = \"warn\"\n"
         );
         fs::write(folder.config(), text).context("writing the settings of a measure")?;
         let config = Config::from_layers(Some(&folder.config()), &environment())?;

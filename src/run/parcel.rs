@@ -14,7 +14,10 @@ use super::{
     together::Wish,
 };
 use crate::{
-    channel::{File, Message, Parcel, account::Account},
+    channel::{
+        File, Message, Parcel,
+        account::{Account, Turn},
+    },
     id::{DocumentRevisionId, RecipientId, RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
 };
@@ -24,6 +27,7 @@ pub(super) type Loaded<'a> = Result<Ready<'a>, Reason>;
 
 pub(super) struct Ready<'a> {
     pub account: &'a Account,
+    pub turn: Turn<'a>,
     pub parcel: Parcel,
     pub frozen: Arc<Frozen>,
 }
@@ -166,6 +170,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
     };
     let account = if found.message.is_some() { allowance::for_notice(engine, account).await? } else { account };
+    let turn = account.turn().await;
     let (files, documents) = contents(engine, &found.files).await?;
     let message = match &found.message {
         Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,
@@ -183,7 +188,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         files,
         created_at: found.created_at,
     };
-    Ok(Ok(Ready { account, parcel, frozen }))
+    Ok(Ok(Ready { account, turn, parcel, frozen }))
 }
 
 /// The files with their bytes, and what the message may say of their documents.

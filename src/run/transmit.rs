@@ -20,6 +20,7 @@ use super::{
     verdict::Closing,
 };
 use crate::{
+    channel::Parcel,
     id::{RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
 };
@@ -34,7 +35,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Ok(ready) => ready,
         Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
     };
-    let Ready { account, parcel, frozen } = ready;
+    let Ready { account, turn, parcel, frozen } = ready;
     let (name, limits) = (account.name().to_owned(), account.limits());
     let begun = Instant::now();
     let opening = Opening { step, transmission, account: name.clone(), limits };
@@ -44,7 +45,8 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     let claim = engine.leases.hold(claim);
     let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
     let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
-    let report = account.transmit_if(&parcel, &permit).await;
+    let parcel = Parcel { attempt: number, ..parcel };
+    let report = account.transmit_if(&parcel, &permit, turn).await;
     let closing = Closing {
         step,
         lease: claim.lease,

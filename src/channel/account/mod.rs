@@ -9,6 +9,7 @@ mod pattern;
 pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
 pub use channels::Channels;
 
+use tokio::sync::SemaphorePermit;
 use url::Url;
 
 use crate::{
@@ -37,6 +38,11 @@ enum Driver {
     Email(Box<Email>),
     Folder(Folder),
     Discard,
+}
+
+/// The right to use one of the connections that an account has on this node, until it is dropped.
+pub struct Turn<'a> {
+    _connection: Option<SemaphorePermit<'a>>,
 }
 
 impl Account {
@@ -68,13 +74,23 @@ impl Account {
         self.limits
     }
 
+    /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is
+    /// not said to be sent, and is not in doubt when its node dies.
+    pub async fn turn(&self) -> Turn<'_> {
+        match &self.driver {
+            Driver::Email(email) => Turn { _connection: email.turn().await },
+            Driver::Folder(_) | Driver::Discard => Turn { _connection: None },
+        }
+    }
+
     /// Makes one attempt.
     pub async fn transmit(&self, parcel: &Parcel) -> Report {
-        self.transmit_if(parcel, &|| true).await
+        let turn = self.turn().await;
+        self.transmit_if(parcel, &|| true, turn).await
     }
 
     /// Makes one attempt, unless `permit` is gone when it comes to sending.
-    pub async fn transmit_if(&self, parcel: &Parcel, permit: Permit<'_>) -> Report {
+    pub async fn transmit_if(&self, parcel: &Parcel, permit: Permit<'_>, _turn: Turn<'_>) -> Report {
         match self.admit(parcel) {
             Ok(contact) => self.drive(parcel, &contact, permit).await,
             Err(reason) => Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false },

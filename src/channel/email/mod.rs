@@ -26,6 +26,7 @@ use lettre::{
         extension::MailParameter,
     },
 };
+use tokio::sync::SemaphorePermit;
 use url::Url;
 
 use crate::{
@@ -99,9 +100,13 @@ impl Email {
         }
     }
 
+    /// Waits until one of its connections is free.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.pool.turn().await
+    }
+
     /// What came of it, and whether it ended before the recipient was named.
     async fn send(&self, letter: &Letter<'_>, transcript: &mut Transcript) -> (Outcome, bool) {
-        let _turn = self.pool.turn().await;
         let mut connection = match self.begin(letter, transcript).await {
             Ok(connection) => connection,
             Err(outcome) => return (outcome, true),
