@@ -13,7 +13,7 @@ use futures::StreamExt;
 use rand::RngExt;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -50,7 +50,7 @@ impl Load {
     }
 }
 
-/// How long steps wait for a seat before they are handed back, so that a node with seats to spare can have them.
+/// How long the steps of a job wait for seats before the rest is handed back, so that a node with seats to spare can have them.
 /// Shorter writes more jobs, longer leaves others idle.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -179,8 +179,9 @@ async fn handle(job: serde_json::Value, shop: Data<Arc<Shop>>) -> Result<(), Box
 async fn do_all(shop: Arc<Shop>, stretch: Stretch) -> Result<()> {
     let mut hints = run::due(&shop.engine, stretch).await?;
     let mut begun = Vec::with_capacity(hints.len());
+    let soon = Instant::now() + PATIENCE;
     while let Some(hint) = hints.pop() {
-        let seat = tokio::time::timeout(PATIENCE, shop.seats.clone().acquire_owned());
+        let seat = tokio::time::timeout_at(soon, shop.seats.clone().acquire_owned());
         match shop.stop.run_until_cancelled(seat).await {
             Some(Ok(seat)) => begun.push(shop.steps.spawn(do_one(shop.engine.clone(), hint, seat?))),
             Some(Err(_)) | None => {

@@ -33,6 +33,10 @@ pub struct Claim {
     pub tries: i32,
 }
 
+/// How closely the clocks of nodes agree at the worst. What one node makes due now may not seem due yet to another one
+/// that hears of it at once, and its job would be for nothing. More lets steps begin that much too soon.
+pub(super) const AGREEMENT: Duration = Duration::from_millis(500);
+
 /// Claims `step`, unless it is not ready, not due, its run is paused, or it would send and sending is paused; a paused
 /// run is still counted.
 pub(super) async fn claim(engine: &Engine, step: StepId) -> Result<Option<Held>> {
@@ -59,7 +63,7 @@ pub(super) async fn take(
           from run
          where step.id = any($1)
            and step.state = 'ready'
-           and step.due_at <= $2
+           and step.due_at <= $5
            and run.id = step.run
            and (run.paused_at is null or step.kind = 'record')
            and (step.kind <> 'transmit' or not exists (
@@ -71,6 +75,7 @@ pub(super) async fn take(
         now,
         now + engine.settings.lease,
         engine.settings.worker,
+        now + AGREEMENT,
     )
     .fetch_all(db)
     .await

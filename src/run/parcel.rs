@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, allowance,
+    claim::AGREEMENT,
     frozen::{self, Frozen},
     plan::Recipient,
     together::Wish,
@@ -67,7 +68,7 @@ impl Wish for Wanted {
     async fn grant(engine: &Engine, wishes: &[Self]) -> Result<Vec<Option<Found>>> {
         let steps: Vec<_> = wishes.iter().map(|wanted| wanted.0).collect();
         let mut db = engine.db.acquire().await.context("connecting to load transmissions")?;
-        let mut found = rows(&mut db, &steps, engine.clock.now()).await?;
+        let mut found = rows(&mut db, &steps, engine.clock.now() + AGREEMENT).await?;
         files(&mut db, &mut found).await?;
         Ok(steps.iter().map(|step| found.remove(step)).collect())
     }

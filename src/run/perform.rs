@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 
 use super::{
-    Engine, expand::expand, notify::notify, record::record, release::release, render::render, transmit::transmit,
+    Engine, claim::AGREEMENT, expand::expand, notify::notify, record::record, release::release, render::render,
+    transmit::transmit,
 };
 use crate::{
     id::StepId,
@@ -29,7 +30,7 @@ pub async fn due(engine: &Engine, stretch: Stretch) -> Result<Vec<Hint>> {
         "#,
         &(id.0..=to.0).collect::<Vec<_>>(),
         kind as Kind,
-        engine.clock.now(),
+        engine.clock.now() + AGREEMENT,
     )
     .fetch_all(&engine.db)
     .await
