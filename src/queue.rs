@@ -81,7 +81,14 @@ const CHUNK: usize = 1000;
 /// # Errors
 /// When the database cannot be written.
 pub async fn push(db: &mut PgConnection, hints: &[Hint]) -> Result<()> {
-    let stretches = stretches(hints);
+    push_stretches(db, &stretches(hints)).await
+}
+
+/// Writes a job for each of `stretches`, in the caller's transaction.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn push_stretches(db: &mut PgConnection, stretches: &[Stretch]) -> Result<()> {
     for queue in Queue::ALL {
         let of_queue: Vec<_> = stretches.iter().filter(|stretch| Queue::of(stretch.kind) == queue).collect();
         for chunk in of_queue.chunks(CHUNK) {

@@ -52,7 +52,7 @@ impl Load {
 
 /// How long the steps of a job wait for seats before the rest is handed back, so that a node with seats to spare can have them.
 /// Shorter writes more jobs, longer leaves others idle.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often an idle queue is looked at, about. That is what is relied on; news only make it quicker.
 const POLL: Duration = Duration::from_millis(500);
@@ -190,8 +190,9 @@ async fn do_all(shop: Arc<Shop>, stretch: Stretch) -> Result<()> {
             }
         }
     }
-    if !hints.is_empty() {
-        run::hand_back(&shop.engine, &hints).await?;
+    // The last ones come first.
+    if let (Some(last), Some(first)) = (hints.first(), hints.last()) {
+        run::hand_back(&shop.engine, Stretch { id: first.id, to: last.id, ..stretch }).await?;
     }
     for step in begun {
         if step.await.is_err() {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     id::StepId,
-    queue::{Hint, Stretch},
+    queue::{self, Hint, Stretch},
     workflow::Kind,
 };
 
@@ -64,7 +64,7 @@ async fn step(engine: &Engine, hint: Hint) -> Result<()> {
 ///
 /// # Errors
 /// When the database cannot be written; the sweeper then finds them.
-pub async fn hand_back(engine: &Engine, hints: &[Hint]) -> Result<()> {
+pub async fn hand_back(engine: &Engine, stretch: Stretch) -> Result<()> {
     let mut db = engine.db.acquire().await.context("connecting to hand steps back")?;
-    crate::queue::push(&mut db, hints).await
+    queue::push_stretches(&mut db, &[stretch]).await
 }
