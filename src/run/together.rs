@@ -140,3 +140,68 @@ async fn alone<W: Wish>(engine: &Engine, wish: &W) -> Result<W::Answer> {
 fn is_refusal(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(sqlx::Error::Database(_))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use futures::future::join_all;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        channel::account::Channels,
+        document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
+        run::Settings,
+        source::http::{Client, RemoteConfig},
+    };
+
+    /// A hundred, shared by so many. Nobody can share with none.
+    struct Share(i32);
+
+    impl Wish for Share {
+        type Answer = (i32, usize);
+
+        async fn grant(engine: &Engine, wishes: &[Self]) -> Result<Vec<(i32, usize)>> {
+            let by: Vec<_> = wishes.iter().map(|share| share.0).collect();
+            let parts: Vec<i32> =
+                sqlx::query_scalar("select 100 / n from unnest($1) with ordinality as wish (n, place) order by place")
+                    .bind(&by)
+                    .fetch_all(&engine.db)
+                    .await?;
+            Ok(parts.into_iter().map(|part| (part, wishes.len())).collect())
+        }
+    }
+
+    fn engine(db: PgPool) -> Engine {
+        let toolbox = Toolbox {
+            renderer: Renderer::new("nothing".into(), RendererConfig::default()),
+            http: Client::new(&RemoteConfig { allow: Vec::new() }).expect("a client"),
+            store: Store::in_database(db.clone()),
+            expressions: Expressions::default(),
+            secrets: BTreeMap::new(),
+        };
+        let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+        Engine::new(db, Channels::open(&BTreeMap::new()).expect("no accounts"), toolbox, settings)
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn many_are_granted_in_few_rounds_and_each_has_its_own_answer(db: PgPool) {
+        let (engine, shares) = (engine(db), Together::<Share>::default());
+        let answers = join_all((1..=100).map(|n| shares.ask(&engine, Share(n)))).await;
+        let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("granted")).collect();
+        assert_eq!(
+            answers.iter().map(|(part, _)| *part).collect::<Vec<_>>(),
+            (1..=100).map(|n| 100 / n).collect::<Vec<_>>()
+        );
+        assert!(answers.iter().any(|(_, together)| *together > 10), "they went together");
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn what_the_database_refuses_fails_alone(db: PgPool) {
+        let (engine, shares) = (engine(db), Together::<Share>::default());
+        let answers = join_all([5, 0, 20].map(|n| shares.ask(&engine, Share(n)))).await;
+        let parts: Vec<_> = answers.into_iter().map(|answer| answer.map(|(part, _)| part).ok()).collect();
+        assert_eq!(parts, [Some(20), None, Some(5)]);
+    }
+}
