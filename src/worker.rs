@@ -50,8 +50,8 @@ impl Load {
     }
 }
 
-/// How long the steps of a job wait for seats before the rest is handed back, so that a node with seats to spare can have them.
-/// Shorter writes more jobs, longer leaves others idle.
+/// How long the steps of a job wait for seats before the rest is handed back, so that a node with seats to spare can
+/// have them. Shorter writes more jobs, longer leaves others idle.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often an idle queue is looked at, about. That is what is relied on; news only make it quicker.
