@@ -4,7 +4,11 @@
 //! its own that outlives the worker, and a worker that ended is built anew, under a new name, after a pause. What a
 //! dropped hint pointed to is found by the sweeper. Called by the node.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Result;
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerContext};
@@ -56,6 +60,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often an idle queue is looked at, about. That is what is relied on; news only make it quicker.
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long news are gathered before they are passed on. All nodes look at each piece of news; sooner makes them look
+/// for single jobs while thousands are being written, later makes a single job wait.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// How long a worker that lost the database waits before it is built anew, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
@@ -227,8 +235,13 @@ async fn pass_on(engine: &Engine, news: &HashMap<Queue, Arc<Notify>>) {
 async fn hear(engine: &Engine, news: &HashMap<Queue, Arc<Notify>>) -> Result<()> {
     let mut heard = engine.news().await?;
     loop {
-        if let Some(queue) = heard.next().await?.and_then(|queue| news.get(&queue)) {
-            queue.notify_waiters();
+        let mut queues = HashSet::from([heard.next().await?]);
+        let told = Instant::now() + GATHER;
+        while let Ok(more) = tokio::time::timeout_at(told, heard.next()).await {
+            queues.insert(more?);
+        }
+        for loops in queues.into_iter().flatten().filter_map(|queue| news.get(&queue)) {
+            loops.notify_waiters();
         }
     }
 }
