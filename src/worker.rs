@@ -70,6 +70,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// Serves the queues of `load` until `stop`, then waits for the steps that are being done.
 pub async fn work(engine: Engine, load: Load, stop: CancellationToken) {
+    let engine = engine.until(stop.clone());
     let steps = TaskTracker::new();
     let workers = TaskTracker::new();
     let news: HashMap<_, _> = load.queues.iter().map(|queue| (*queue, Arc::new(Notify::new()))).collect();

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Result;
 use moka::future::Cache;
 use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Leases, allowance::Doubts, artifact::Keeping, attempt::Opening, frozen::Frozen, item::Taking, parcel::Wanted,
@@ -33,6 +34,8 @@ pub struct Engine {
     pub leases: Leases,
     /// What this node has seen of its accounts.
     pub(super) doubts: Doubts,
+    /// Cancelled when this node is to begin nothing more.
+    pub(super) stopping: CancellationToken,
     /// What this node's handlers ask of the database together.
     pub(super) together: Rounds,
     pub(super) frozen: Cache<RunId, Arc<Frozen>>,
@@ -85,6 +88,7 @@ impl Engine {
             settings,
             leases: Leases::default(),
             doubts: Doubts::default(),
+            stopping: CancellationToken::new(),
             together: Rounds::default(),
             frozen: Cache::new(FROZEN),
             documents: Cache::new(DOCUMENTS),
@@ -93,6 +97,11 @@ impl Engine {
     /// The same with `clock`.
     pub fn on(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, which begins nothing more once `stopping` is cancelled.
+    pub fn until(self, stopping: CancellationToken) -> Self {
+        Self { stopping, ..self }
     }
 
     /// Listens for new jobs.

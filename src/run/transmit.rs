@@ -22,7 +22,9 @@ use super::{
 use crate::{
     channel::Parcel,
     id::{RunId, StepId, TransmissionId},
+    queue::{self, Hint},
     reason::{Reason, Scope},
+    workflow::Kind,
 };
 
 /// Transmits what `step` stands for, unless another worker has it.
@@ -31,9 +33,11 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         return Ok(());
     };
     let (run, transmission) = (found.run, found.transmission);
-    let ready = match parcel::pack(engine, found).await? {
-        Ok(ready) => ready,
-        Err(reason) => return stop(engine, (run, step, transmission), &reason).await,
+    // What still waits for a connection when the node is asked to stop has not begun.
+    let ready = match engine.stopping.run_until_cancelled(parcel::pack(engine, found)).await.transpose()? {
+        Some(Ok(ready)) => ready,
+        Some(Err(reason)) => return stop(engine, (run, step, transmission), &reason).await,
+        None => return leave(engine, step).await,
     };
     let Ready { account, turn, parcel, frozen } = ready;
     let (name, limits) = (account.name().to_owned(), account.limits());
@@ -63,6 +67,12 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         settle: account.settle(),
     };
     keep(engine, closing).await
+}
+
+/// Leaves `step` to another node.
+async fn leave(engine: &Engine, step: StepId) -> Result<()> {
+    let mut db = engine.db.acquire().await.context("connecting to leave a step to others")?;
+    queue::push(&mut db, &[Hint { kind: Kind::Transmit, id: step }]).await
 }
 
 /// How long an outcome is kept while the database cannot take it. A longer outage leaves the attempt uncertain; longer
