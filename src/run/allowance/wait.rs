@@ -1,7 +1,5 @@
 //! Steps that wait for their account: put off before an attempt, called when it works again.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,12 +8,9 @@ use super::Admission;
 use crate::{
     id::{StepId, TransmissionId},
     queue::{self, Hint},
+    run::claim::AGREEMENT,
     workflow::Kind,
 };
-
-/// How long what is called counts as due already: nodes learn the time each for itself, and a call that seems to come too
-/// early is not heeded.
-const EARLY: Duration = Duration::from_secs(1);
 
 /// Puts off the steps that were not admitted, in the order in which they asked. No attempt is made of it.
 pub(super) async fn put_off(
@@ -30,7 +25,7 @@ pub(super) async fn put_off(
             select step.id, wanted.due_at
               from step
               join unnest($1::bigint[], $2::timestamptz[]) as wanted (id, due_at) on wanted.id = step.id
-             where step.state = 'ready' and step.due_at <= $5
+             where step.state = 'ready' and step.due_at <= $6
              order by step.id
                for update of step
         ), waiting as (
@@ -50,6 +45,7 @@ pub(super) async fn put_off(
         account,
         serde_json::to_value(&admission.reason)?,
         now,
+        now + AGREEMENT,
     )
     .execute(db)
     .await
@@ -61,32 +57,22 @@ pub(super) async fn put_off(
 pub(super) async fn call(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
     let steps = sqlx::query_scalar!(
         r#"
-        with waiting as (
-            select step.id, transmission.id as transmission
-              from step
-              join transmission on transmission.id = step.transmission
-             where step.state = 'ready' and step.due_at > $2
-               and step.reason ->> 'scope' = 'account'
-               and step.reason ->> 'code' not in ('account-busy', 'account-minute')
-               and transmission.account = $1 and transmission.state = 'queued'
-               for update of step skip locked
-        ), told as (
-            update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
-        )
-        update step
-           set due_at = $3, hinted_at = $2, changed_at = $2
-          from waiting
-         where step.id = waiting.id
-        returning step.id as "id: StepId"
+        select step.id as "id: StepId"
+          from step
+          join transmission on transmission.id = step.transmission
+         where step.state = 'ready' and step.due_at > $2
+           and step.reason ->> 'scope' = 'account'
+           and step.reason ->> 'code' not in ('account-busy', 'account-minute')
+           and transmission.account = $1 and transmission.state = 'queued'
+           for update of step skip locked
         "#,
         account,
         now,
-        now - EARLY,
     )
     .fetch_all(&mut *db)
     .await
     .with_context(|| format!("calling those who wait for the account {account}"))?;
-    hint(db, &steps).await
+    wake(db, &steps, now).await
 }
 
 /// Calls the first of those who wait for one of the turns of `account`: one for each turn that is handed on, and as many
@@ -99,41 +85,48 @@ pub(super) async fn call_next(
 ) -> Result<()> {
     let steps = sqlx::query_scalar!(
         r#"
-        with waiting as (
-            select step.id, transmission.id as transmission
-              from step
-              join run on run.id = step.run and run.paused_at is null
-              join transmission on transmission.id = step.transmission
-             where step.state = 'ready' and step.due_at > $2 and step.reason ->> 'code' = 'account-busy'
-               and transmission.account = $1 and transmission.state = 'queued'
-             order by step.due_at
-             limit $3::bigint + least($3, greatest(0, $4::bigint - $3 - (
-                       select count(*) from account_turn
-                         join transmission on transmission.id = account_turn.transmission
-                        where account_turn.account = $1 and transmission.state = 'sending')))
-               for update of step skip locked
-        ), told as (
-            update transmission set next_at = $2 from waiting where transmission.id = waiting.transmission
-        )
-        update step
-           set due_at = $5, hinted_at = $2, changed_at = $2
-          from waiting
-         where step.id = waiting.id
-        returning step.id as "id: StepId"
+        select step.id as "id: StepId"
+          from step
+          join run on run.id = step.run and run.paused_at is null
+          join transmission on transmission.id = step.transmission
+         where step.state = 'ready' and step.due_at > $2 and step.reason ->> 'code' = 'account-busy'
+           and transmission.account = $1 and transmission.state = 'queued'
+         order by step.due_at
+         limit $3::bigint + least($3, greatest(0, $4::bigint - $3 - (
+                   select count(*) from account_turn
+                     join transmission on transmission.id = account_turn.transmission
+                    where account_turn.account = $1 and transmission.state = 'sending')))
+           for update of step skip locked
         "#,
         account,
         now,
         turns,
         most,
-        now - EARLY,
     )
     .fetch_all(&mut *db)
     .await
     .with_context(|| format!("handing on a turn of the account {account}"))?;
-    hint(db, &steps).await
+    wake(db, &steps, now).await
 }
 
-async fn hint(db: &mut PgConnection, steps: &[StepId]) -> Result<()> {
+/// Makes `steps`, which the caller has locked, due now.
+async fn wake(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with woken as (
+            update step
+               set due_at = $2, hinted_at = $2, changed_at = $2
+             where id = any($1)
+            returning transmission
+        )
+        update transmission set next_at = $2 from woken where transmission.id = woken.transmission
+        "#,
+        steps as &[StepId],
+        now,
+    )
+    .execute(&mut *db)
+    .await
+    .with_context(|| format!("waking {} steps that wait for their account", steps.len()))?;
     let hints: Vec<_> = steps.iter().map(|id| Hint { kind: Kind::Transmit, id: *id }).collect();
     queue::push(db, &hints).await
 }
