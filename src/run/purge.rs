@@ -43,28 +43,7 @@ fn author(now: DateTime<Utc>) -> Author {
 async fn bytes(engine: &Engine, limits: &Limits) -> Result<bool> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to purge files")?;
-    let run = sqlx::query_scalar!(
-        r#"
-        select run.id as "id: RunId"
-          from run
-          join unnest($1::text[], $2::timestamptz[]) as keep (batch, before) on keep.batch = run.batch
-         where run.ended_at is not null and run.files_purged_at is null and run.ended_at < keep.before
-           and run.paused_at is null and run.purge_begun_at is null
-           and not exists (select from transmission
-                            where transmission.run = run.id
-                              and transmission.state in ('queued', 'sending', 'accepted', 'uncertain'))
-           and not exists (select from step where step.run = run.id and step.state in ('ready', 'running'))
-         order by run.ended_at
-         limit 1
-           for update of run skip locked
-        "#,
-        &limits.batches,
-        &limits.files as &[Option<DateTime<Utc>>],
-    )
-    .fetch_optional(&mut *db)
-    .await
-    .context("looking for files to purge")?;
-    let Some(run) = run else { return Ok(false) };
+    let Some(run) = due(&mut db, "files", (limits, &limits.files)).await? else { return Ok(false) };
     let digests = forget_files(&mut db, run, now).await?;
     if digests.len() < CHUNK as usize {
         sqlx::query!("update run set files_purged_at = $2 where id = $1", run as RunId, now)
@@ -102,28 +81,7 @@ async fn forget_files(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> 
 async fn logs(engine: &Engine, limits: &Limits) -> Result<bool> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to purge a log")?;
-    let run = sqlx::query_scalar!(
-        r#"
-        select run.id as "id: RunId"
-          from run
-          join unnest($1::text[], $2::timestamptz[]) as keep (batch, before) on keep.batch = run.batch
-         where run.ended_at is not null and run.logs_purged_at is null and run.ended_at < keep.before
-           and run.paused_at is null and run.purge_begun_at is null
-           and not exists (select from transmission
-                            where transmission.run = run.id
-                              and transmission.state in ('queued', 'sending', 'accepted', 'uncertain'))
-           and not exists (select from step where step.run = run.id and step.state in ('ready', 'running'))
-         order by run.ended_at
-         limit 1
-           for update of run skip locked
-        "#,
-        &limits.batches,
-        &limits.logs as &[Option<DateTime<Utc>>],
-    )
-    .fetch_optional(&mut *db)
-    .await
-    .context("looking for logs to purge")?;
-    let Some(run) = run else { return Ok(false) };
+    let Some(run) = due(&mut db, "logs", (limits, &limits.logs)).await? else { return Ok(false) };
     if delete_log(&mut db, run).await? == 0 {
         sqlx::query!("update run set logs_purged_at = $2 where id = $1", run as RunId, now)
             .execute(&mut *db)
@@ -178,32 +136,46 @@ async fn begun(db: &mut PgConnection) -> Result<Option<RunId>> {
 }
 
 async fn begin(db: &mut PgConnection, limits: &Limits, now: DateTime<Utc>) -> Result<Option<RunId>> {
+    let run = due(db, "runs", (limits, &limits.runs)).await?;
+    if let Some(run) = run {
+        sqlx::query!("update run set purge_begun_at = $2 where id = $1", run as RunId, now)
+            .execute(db)
+            .await
+            .with_context(|| format!("beginning to purge run {run}"))?;
+    }
+    Ok(run)
+}
+
+/// The next run of which this `part` (`files`, `logs`, or the `runs` themselves) is too old, locked; nothing of it is
+/// under way, and the part is not purged yet. `before` has an end for each batch of `limits`.
+async fn due(
+    db: &mut PgConnection,
+    part: &str,
+    (limits, before): (&Limits, &[Option<DateTime<Utc>>]),
+) -> Result<Option<RunId>> {
     sqlx::query_scalar!(
         r#"
-        update run set purge_begun_at = $3
-         where id = (
-            select run.id
-              from run
-              join unnest($1::text[], $2::timestamptz[]) as keep (batch, before) on keep.batch = run.batch
-             where run.ended_at is not null and run.ended_at < keep.before
-               and run.paused_at is null and run.purge_begun_at is null
-               and not exists (select from transmission
-                                where transmission.run = run.id
-                                  and transmission.state in ('queued', 'sending', 'accepted', 'uncertain'))
-               and not exists (select from step where step.run = run.id and step.state in ('ready', 'running'))
-             order by run.ended_at
-             limit 1
-               for update of run skip locked
-         )
-        returning id as "id: RunId"
+        select run.id as "id: RunId"
+          from run
+          join unnest($1::text[], $2::timestamptz[]) as keep (batch, before) on keep.batch = run.batch
+         where run.ended_at is not null and run.ended_at < keep.before
+           and run.paused_at is null and run.purge_begun_at is null
+           and case $3::text when 'files' then run.files_purged_at when 'logs' then run.logs_purged_at end is null
+           and not exists (select from transmission
+                            where transmission.run = run.id
+                              and transmission.state in ('queued', 'sending', 'accepted', 'uncertain'))
+           and not exists (select from step where step.run = run.id and step.state in ('ready', 'running'))
+         order by run.ended_at
+         limit 1
+           for update of run skip locked
         "#,
         &limits.batches,
-        &limits.runs as &[Option<DateTime<Utc>>],
-        now,
+        before as &[Option<DateTime<Utc>>],
+        part,
     )
     .fetch_optional(db)
     .await
-    .context("looking for a run to purge")
+    .with_context(|| format!("looking for {part} to purge"))
 }
 
 /// The next chunk of the rows of `run`, those that name others before the others. Gives digests that were named.
