@@ -1,5 +1,9 @@
 //! When schedules are due: rules in words, the awkward days, and what holds for every rule.
 
+#[path = "schedules/oracle.rs"]
+mod oracle;
+#[path = "schedules/properties.rs"]
+mod properties;
 #[path = "schedules/rules.rs"]
 mod rules;
 
