@@ -11,6 +11,7 @@ mod export;
 mod people;
 mod print;
 mod runs;
+mod schedule;
 mod sending;
 mod show;
 mod up;
@@ -107,6 +108,9 @@ enum Command {
     /// Makes and revokes API tokens.
     #[command(subcommand)]
     Token(people::Token),
+    /// Shows when schedules are due.
+    #[command(subcommand)]
+    Schedule(schedule::Commands),
     /// Measures steps, rendering, expanding and archives on a private Postgres.
     Bench(crate::bench::Bench),
     /// Renders documents for the process that started this one.
@@ -168,6 +172,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Account(account) => account.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
+        Command::Schedule(schedule::Commands::Preview(preview)) => return preview.run(&place).await,
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");

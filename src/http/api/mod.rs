@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod batches;
+mod calendars;
 mod document_body;
 mod documents;
 mod recipients;
@@ -33,6 +34,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(transmissions::router())
         .merge(sending::router())
         .merge(documents::router())
+        .merge(calendars::router())
         .merge(recipients::router())
         .merge(users::router())
         .merge(tokens::router())
