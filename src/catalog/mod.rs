@@ -4,6 +4,7 @@
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
 pub mod batch;
+pub mod change;
 pub mod check;
 pub mod document;
 mod draft;
