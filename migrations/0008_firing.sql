@@ -25,13 +25,15 @@ select name, current, enabled, false, now(), 'migration'
  order by name;
 
 -- Each schedule of the current revision of a batch. What was due up to `after_at` is decided. `next_at` is when the
--- next one is due, jitter included. One that cannot be read has a fault instead.
+-- next one is due, jitter included. One that cannot be read has a fault instead. Local times of a schedule in another
+-- zone than the first one's are told apart by `key_zone`.
 create table schedule (
     id          bigint generated always as identity,
     batch       text        not null,
     revision    bigint      not null,
     position    integer     not null,
     definition  jsonb       not null,
+    key_zone    text,
     after_at    timestamptz not null,
     next_key    text,
     next_at     timestamptz,
