@@ -38,6 +38,7 @@ create table schedule (
     next_key    text,
     next_at     timestamptz,
     fault       text,
+    enabled_at  timestamptz,
     disabled_at timestamptz,
     disabled_by text,
     paused_at   timestamptz,
@@ -49,6 +50,7 @@ create table schedule (
     constraint schedule_position_key unique (batch, position) deferrable initially deferred,
     constraint schedule_knows_what_is_next check ((next_key is null) = (next_at is null)),
     constraint schedule_with_a_fault_does_not_fire check (fault is null or next_at is null),
+    constraint schedule_is_enabled_or_not check ((enabled_at is null) = (disabled_at is not null)),
     constraint schedule_is_disabled_by_somebody check ((disabled_at is null) = (disabled_by is null)),
     constraint schedule_is_paused_by_somebody check
         ((paused_at is null) = (paused_by is null) and (paused_at is null) = (paused_note is null)),

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::{
     owed::{Bound, Look},
     plan,
-    row::{self, Row},
+    row::{self, Row, named},
     settle,
 };
 use crate::{
@@ -117,10 +117,13 @@ async fn applied(
         row.revision = change.revision;
         row.position = i32::try_from(position).unwrap_or(i32::MAX);
         row.definition = definition.clone();
-        if change.enabled {
-            (row.disabled_at, row.disabled_by) = (None, None);
-        } else if row.disabled_at.is_none() {
-            (row.disabled_at, row.disabled_by) = (Some(change.at), Some(change.by.clone()));
+        match (change.enabled, row.disabled_at) {
+            (true, None) => row.enabled_at = row.enabled_at.or(Some(change.at)),
+            (true, Some(_)) => (row.enabled_at, row.disabled_at, row.disabled_by) = (Some(change.at), None, None),
+            (false, None) => {
+                (row.enabled_at, row.disabled_at, row.disabled_by) = (None, Some(change.at), Some(change.by.clone()));
+            }
+            (false, Some(_)) => {}
         }
         next.push(row);
     }
@@ -185,6 +188,7 @@ fn fresh(change: &Change) -> Row {
         next_key: None,
         next_at: None,
         fault: None,
+        enabled_at: None,
         disabled_at: None,
         disabled_by: None,
         paused_at: None,
@@ -196,7 +200,7 @@ fn fresh(change: &Change) -> Row {
 
 /// Finds out what is next for `rows`.
 async fn refresh(db: &mut PgConnection, rows: &mut [Row]) -> Result<()> {
-    let plans = plan::all(db, rows).await?;
+    let plans = plan::all(db, &named(rows)).await?;
     for (row, plan) in rows.iter_mut().zip(plans) {
         let next = plan.map(|plan| plan.after(row.after_at).next());
         row.fault = next.as_ref().err().cloned();
@@ -244,9 +248,10 @@ async fn insert(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
     sqlx::query!(
         r#"
         insert into schedule (batch, revision, position, definition, key_zone, after_at, next_key, next_at, fault,
-                              disabled_at, disabled_by)
+                              disabled_at, disabled_by, enabled_at)
         select * from unnest($1::text[], $2::bigint[], $3::integer[], $4::jsonb[], $5::text[], $6::timestamptz[],
-                             $7::text[], $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[])
+                             $7::text[], $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[],
+                             $12::timestamptz[])
         "#,
         &rows.iter().map(|row| row.batch.clone()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.revision.0).collect::<Vec<_>>(),
@@ -259,6 +264,7 @@ async fn insert(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
         &rows.iter().map(|row| row.fault.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|row| row.disabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &rows.iter().map(|row| row.disabled_by.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.enabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
     )
     .execute(db)
     .await
@@ -276,11 +282,11 @@ async fn update(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
            set revision = changed.revision, position = changed.position, definition = changed.definition,
                key_zone = changed.key_zone, after_at = changed.after_at, next_key = changed.next_key,
                next_at = changed.next_at, fault = changed.fault, disabled_at = changed.disabled_at,
-               disabled_by = changed.disabled_by, failures = changed.failures
+               disabled_by = changed.disabled_by, failures = changed.failures, enabled_at = changed.enabled_at
           from unnest($1::bigint[], $2::bigint[], $3::integer[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::text[],
-                      $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[], $12::integer[])
+                      $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[], $12::integer[], $13::timestamptz[])
                as changed (id, revision, position, definition, key_zone, after_at, next_key, next_at, fault, disabled_at,
-                           disabled_by, failures)
+                           disabled_by, failures, enabled_at)
          where schedule.id = changed.id
         "#,
         &rows.iter().map(|row| row.id).collect::<Vec<_>>(),
@@ -295,6 +301,7 @@ async fn update(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
         &rows.iter().map(|row| row.disabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &rows.iter().map(|row| row.disabled_by.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|row| row.failures).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.enabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
     )
     .execute(db)
     .await

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::plan::Named;
 use crate::id::RevisionId;
 
 /// One schedule of the current revision of a batch.
@@ -25,6 +26,8 @@ pub(super) struct Row {
     pub next_at: Option<DateTime<Utc>>,
     /// Why it cannot fire at all.
     pub fault: Option<String>,
+    /// Since when it counts.
+    pub enabled_at: Option<DateTime<Utc>>,
     pub disabled_at: Option<DateTime<Utc>>,
     pub disabled_by: Option<String>,
     pub paused_at: Option<DateTime<Utc>>,
@@ -34,13 +37,22 @@ pub(super) struct Row {
     pub failures: i32,
 }
 
+/// What their plans are read from.
+pub(super) fn named(rows: &[Row]) -> Vec<Named<'_>> {
+    let named = |row| {
+        let Row { batch, definition, key_zone, .. }: &Row = row;
+        Named { batch, definition, key_zone: key_zone.as_deref() }
+    };
+    rows.iter().map(named).collect()
+}
+
 /// All schedules of `batches`, in the order of their batches and positions.
 pub(super) async fn all(db: &mut PgConnection, batches: &[String]) -> Result<Vec<Row>> {
     sqlx::query_as!(
         Row,
         r#"
         select id, batch, revision as "revision: RevisionId", position, definition, key_zone, after_at, next_key, next_at,
-               fault, disabled_at, disabled_by, paused_at, paused_by, paused_note, failures
+               fault, enabled_at, disabled_at, disabled_by, paused_at, paused_by, paused_note, failures
           from schedule
          where batch = any($1)
          order by batch, position
@@ -58,7 +70,7 @@ pub(super) async fn due(db: &mut PgConnection, batches: &[String], now: DateTime
         Row,
         r#"
         select schedule.id, batch, revision as "revision: RevisionId", position, definition, key_zone, after_at, next_key,
-               next_at, fault, disabled_at, disabled_by, paused_at, paused_by, paused_note, failures
+               next_at, fault, enabled_at, disabled_at, disabled_by, paused_at, paused_by, paused_note, failures
           from schedule
           join batch on batch.name = schedule.batch
          where schedule.batch = any($1)

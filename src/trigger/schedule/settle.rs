@@ -11,7 +11,7 @@ use super::{
     fact::{self, Facts, Other},
     owed::{self, Look},
     plan::{self, Plan},
-    row::Row,
+    row::{Row, named},
     why, write,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 
 /// Decides what `rows` owe as far as `look` reaches, and moves them on. True when there was too much for once.
 pub(super) async fn settle(db: &mut PgConnection, rows: &mut [Row], look: &Look) -> Result<bool> {
-    let plans = plan::all(db, rows).await?;
+    let plans = plan::all(db, &named(rows)).await?;
     let mut cases = Vec::new();
     let mut more = false;
     for (row, plan) in rows.iter_mut().zip(plans) {
