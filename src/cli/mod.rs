@@ -5,12 +5,14 @@
 
 mod accounts;
 mod apply;
+mod calendar;
 mod check;
 mod demo;
 mod export;
 mod people;
 mod print;
 mod runs;
+mod schedule;
 mod sending;
 mod show;
 mod up;
@@ -94,6 +96,11 @@ enum Command {
     Settle(runs::Settle),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
+    /// Lists, pauses and resumes schedules, and runs afterwards what was not run.
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    /// Lists when batches fire and fired.
+    Calendar(calendar::Calendar),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
     /// Lists accounts, and whether they are paused.
@@ -163,6 +170,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
         Command::Sending(sending) => sending.run(&place).await?,
+        Command::Schedule(schedule) => schedule.run(&place).await?,
+        Command::Calendar(calendar) => calendar.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,

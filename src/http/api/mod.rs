@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod batches;
+mod calendar;
 mod document_body;
 mod documents;
 mod recipients;
@@ -10,6 +11,7 @@ mod run_acts;
 mod run_events;
 mod run_files;
 mod runs;
+mod schedules;
 mod sending;
 mod starts;
 mod suppressions;
@@ -26,6 +28,8 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
         .merge(starts::router())
+        .merge(schedules::router())
+        .merge(calendar::router())
         .merge(runs::router())
         .merge(run_acts::router())
         .merge(run_files::router())
