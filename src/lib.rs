@@ -128,5 +128,6 @@ pub mod secret;
 pub mod setup;
 pub mod source;
 pub mod sweep;
+pub mod trigger;
 pub mod worker;
 pub mod workflow;

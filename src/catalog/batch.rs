@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Batch, Shelf, recipient, written};
+use super::{Batch, Shelf, change, recipient, written};
 use crate::{
     audit::{self, Author, Deed},
     id::RevisionId,
@@ -21,6 +21,8 @@ pub struct Summary {
     pub workflow: String,
     pub run_as: String,
     pub enabled: bool,
+    /// When one of its schedules fires next.
+    pub next_at: Option<DateTime<Utc>>,
     /// The number of documents.
     pub documents: i32,
     /// The number of recipients.
@@ -42,6 +44,10 @@ pub async fn list(db: &PgPool, only: Only<'_>, (after, limit): (Option<&str>, i6
                batch_revision.run_as, batch.enabled,
                jsonb_array_length(batch_revision.definition -> 'documents') as "documents!",
                (select count(*) from recipient where recipient.revision = batch.current) as "recipients!",
+               (select min(schedule.next_at)
+                  from schedule
+                 where schedule.batch = batch.name and schedule.paused_at is null
+                   and schedule.disabled_at is null) as next_at,
                batch_revision.id as "revision: RevisionId", batch.changed_at
           from batch
           join batch_revision on batch_revision.id = batch.current
@@ -120,6 +126,7 @@ pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool))
             .with_context(|| format!("switching batch {name}"))?;
         let action = if enabled { "batch.enabled" } else { "batch.disabled" };
         audit::record(&mut db, author, Deed { action, object: name, detail: json!({}) }).await?;
+        change::note(&mut db, author, name).await?;
     }
     db.commit().await.context("switching a batch")?;
     Ok(before.is_some())
@@ -144,6 +151,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<bool> {
         return Ok(false);
     }
     audit::record(&mut db, author, Deed { action: "batch.deleted", object: name, detail: json!({}) }).await?;
+    change::note(&mut db, author, name).await?;
     db.commit().await.context("deleting a batch")?;
     Ok(true)
 }

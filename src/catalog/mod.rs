@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod calendar;
+pub mod change;
 pub mod check;
 pub mod document;
 mod draft;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, document,
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, change, document,
     recipient,
 };
 use crate::{
@@ -45,6 +45,7 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
         (true, false) => Saved::Changed,
     };
     point(&mut db, author, (&draft.batch.name, revision, draft.enabled)).await?;
+    change::note(&mut db, author, &draft.batch.name).await?;
     let detail = json!({ "revision": revision, "enabled": draft.enabled });
     audit::record(&mut db, author, Deed { action: "batch.saved", object: &draft.batch.name, detail }).await?;
     db.commit().await.context("saving a batch")?;

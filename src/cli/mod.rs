@@ -5,6 +5,7 @@
 
 mod accounts;
 mod apply;
+mod calendar;
 mod check;
 mod demo;
 mod export;
@@ -95,6 +96,11 @@ enum Command {
     Settle(runs::Settle),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
+    /// Shows when a rule is due; lists, pauses and resumes schedules, and runs afterwards what was not run.
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    /// Lists when batches fire and fired.
+    Calendar(calendar::Calendar),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
     /// Lists accounts, and whether they are paused.
@@ -108,9 +114,6 @@ enum Command {
     /// Makes and revokes API tokens.
     #[command(subcommand)]
     Token(people::Token),
-    /// Shows when schedules are due.
-    #[command(subcommand)]
-    Schedule(schedule::Commands),
     /// Measures steps, rendering, expanding and archives on a private Postgres.
     Bench(crate::bench::Bench),
     /// Renders documents for the process that started this one.
@@ -167,12 +170,13 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
         Command::Sending(sending) => sending.run(&place).await?,
+        Command::Calendar(calendar) => calendar.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
-        Command::Schedule(schedule::Commands::Preview(preview)) => return preview.run(&place).await,
+        Command::Schedule(schedule) => return schedule.run(&place).await,
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");

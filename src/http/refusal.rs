@@ -7,6 +7,7 @@ use crate::{
     account::{TokenError, UserError},
     catalog::{SaveError, calendar, document::DeleteError},
     run::{StartError, act::ActError, allowance::HoldError},
+    trigger::schedule::ScheduleError,
 };
 
 impl From<SaveError> for Problem {
@@ -88,6 +89,16 @@ impl From<HoldError> for Problem {
             HoldError::Fault(fault) => fault.into(),
             HoldError::NotNow(_) => Self::conflict(error),
             HoldError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        match error {
+            ScheduleError::Fault(fault) => fault.into(),
+            ScheduleError::NotNow(_) => Self::conflict(error),
+            ScheduleError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
         }
     }
 }

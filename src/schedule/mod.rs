@@ -37,7 +37,7 @@ pub use calendar::Calendar;
 pub use cron::Cron;
 pub use error::RuleError;
 pub use occurrence::{Note, NoteCode, Occurrence};
-pub use policy::{Missed, Overlap, PolicyError, Roll, ShortMonth};
+pub use policy::{Missed, Once, Overlap, PolicyError, Roll, ShortMonth};
 pub use recurrence::Recurrence;
 pub use rule::{MonthDay, Nth, Rule};
 pub use time::{Minute, Time};
@@ -55,6 +55,8 @@ pub struct Schedule {
     pub missed: Missed,
     /// What becomes of one that comes due while an earlier run is under way.
     pub overlap: Overlap,
+    /// Whether one that comes due after another run about the same date is left out.
+    pub once: Option<Once>,
     /// How long after its time a run may begin, at random.
     pub jitter: Option<Duration>,
     /// The first local date, and what `every 3 days` counts from.
@@ -83,6 +85,7 @@ impl Schedule {
             zone,
             missed: Missed::default(),
             overlap: Overlap::default(),
+            once: None,
             jitter: None,
             starts: None,
             ends: None,

@@ -36,6 +36,14 @@ pub enum Overlap {
     Queue,
 }
 
+/// What at most one run may be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Once {
+    /// One date: what ran for it by hand or by another schedule of the batch counts as well.
+    Day,
+}
+
 /// Where an occurrence on a free day goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +73,10 @@ pub enum ShortMonth {
 
 impl Overlap {
     const WORDS: [(Self, &str); 3] = [(Self::Allow, "allow"), (Self::Skip, "skip"), (Self::Queue, "queue")];
+}
+
+impl Once {
+    const WORDS: [(Self, &str); 1] = [(Self::Day, "day")];
 }
 
 impl Roll {
@@ -103,6 +115,20 @@ impl FromStr for Overlap {
 }
 
 impl fmt::Display for Overlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(&Self::WORDS, self))
+    }
+}
+
+impl FromStr for Once {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        find(&Self::WORDS, text)
+    }
+}
+
+impl fmt::Display for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(word(&Self::WORDS, self))
     }

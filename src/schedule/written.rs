@@ -42,6 +42,10 @@ pub struct Written {
     /// What becomes of one that comes due while an earlier run is under way: `allow` (when absent), `skip`, `queue`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap: Option<String>,
+    /// `day`: none runs for a date that another run of the batch, also one by hand, was about before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "day")]
+    pub once: Option<String>,
     /// How long after its time a run may begin, at random, such as `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "10m")]
@@ -98,6 +102,7 @@ impl Written {
             zone: self.zone(&mut flaws),
             missed: flaws.parsed("missed", self.missed.as_deref()).unwrap_or_default(),
             overlap: flaws.parsed("overlap", self.overlap.as_deref()).unwrap_or_default(),
+            once: flaws.parsed("once", self.once.as_deref()),
             jitter: flaws.duration("jitter", self.jitter.as_deref()),
             starts: flaws.date("starts", self.starts.as_deref()),
             ends: flaws.date("ends", self.ends.as_deref()),
@@ -240,6 +245,7 @@ impl From<Schedule> for Written {
             zone: Some(schedule.zone.name().to_owned()),
             missed: unless_default(schedule.missed.to_string(), defaults.missed.to_string()),
             overlap: unless_default(schedule.overlap.to_string(), defaults.overlap.to_string()),
+            once: schedule.once.map(|once| once.to_string()),
             jitter: schedule.jitter.map(span),
             starts: schedule.starts.map(|date| date.to_string()),
             ends: schedule.ends.map(|date| date.to_string()),

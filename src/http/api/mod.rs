@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod batches;
+mod calendar;
 mod calendars;
 mod document_body;
 mod documents;
@@ -11,6 +12,7 @@ mod run_acts;
 mod run_events;
 mod run_files;
 mod runs;
+mod schedules;
 mod sending;
 mod starts;
 mod suppressions;
@@ -27,6 +29,8 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
         .merge(starts::router())
+        .merge(schedules::router())
+        .merge(calendar::router())
         .merge(runs::router())
         .merge(run_acts::router())
         .merge(run_files::router())
