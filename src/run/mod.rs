@@ -16,6 +16,7 @@ pub mod files;
 mod frozen;
 mod item;
 mod late;
+pub mod letter;
 pub mod log;
 mod notify;
 mod parcel;

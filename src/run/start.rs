@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Engine, RunState, frozen::Frozen, log, plan};
+use super::{Engine, RunState, frozen::Frozen, letter, log, plan};
 use crate::{
     catalog::{self, Batch},
     id::{RevisionId, RunId, StepId},
@@ -78,6 +78,9 @@ pub enum StartError {
 /// When the batch is unknown or disabled, and on faults of the database.
 pub async fn start(engine: &Engine, start: Start) -> Result<Started, StartError> {
     let now = engine.clock.now();
+    if start.batch == letter::BATCH {
+        return Err(StartError::UnknownBatch(start.batch));
+    }
     let batch = current(engine, &start.batch).await?.ok_or_else(|| StartError::UnknownBatch(start.batch.clone()))?;
     let mut db = engine.db.begin().await.context("beginning a run")?;
     if let Some(run) = find(&mut db, &start).await? {

@@ -3,6 +3,8 @@
 //! Duties are statements that only touch rows nobody else holds, so any number of nodes may sweep at once, and no node
 //! is needed in particular. A duty that fails is logged and done again at the next round.
 
+mod alarm;
+mod digest;
 mod purge;
 mod rescue;
 mod retention;
@@ -23,6 +25,9 @@ pub struct Duties {
     pub keep: config::Retention,
 }
 
+pub use alarm::alarm;
+pub use digest::digest;
+
 /// Sweeps until `stop`.
 pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
     tokio::join!(rounds(&engine, duties.interval, &stop), retention::retain(&engine, &duties.keep, &stop));
@@ -30,7 +35,13 @@ pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
 
 async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        for (duty, result) in [("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)] {
+        let duties = [
+            ("rescue", rescue::rescue(engine).await),
+            ("alarm", alarm::alarm(engine).await),
+            ("digest", digest::digest(engine).await),
+            ("purge", purge::purge(engine).await),
+        ];
+        for (duty, result) in duties {
             if let Err(error) = result {
                 tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
             }

@@ -6,6 +6,7 @@ mod batches;
 mod document_body;
 mod documents;
 mod recipients;
+mod reports;
 mod run_acts;
 mod run_events;
 mod run_files;
@@ -39,4 +40,5 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(suppressions::router())
         .merge(accounts::router())
         .merge(audit::router())
+        .merge(reports::router())
 }
