@@ -99,7 +99,7 @@
 //! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`mod@bench`] |
 //! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
 //! | adapters | [`document`], [`source`], [`channel`] |
-//! | vocabulary | [`workflow`], [`contact`] |
+//! | vocabulary | [`workflow`], [`contact`], [`schedule`] |
 //! | ground | [`config`], [`db`], [`clock`], [`id`], [`secret`], [`reason`] |
 //!
 //! Each table is written by one module. Only [`clock`] reads the clock, only [`queue`] and [`worker`] know the queue's
@@ -123,9 +123,11 @@ pub mod monitor;
 pub mod queue;
 pub mod reason;
 pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod setup;
 pub mod source;
 pub mod sweep;
+pub mod trigger;
 pub mod worker;
 pub mod workflow;

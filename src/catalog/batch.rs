@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Batch, Shelf, recipient, written};
+use super::{Batch, Shelf, change, recipient, written};
 use crate::{
     audit::{self, Author, Deed},
     id::RevisionId,
@@ -120,6 +120,7 @@ pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool))
             .with_context(|| format!("switching batch {name}"))?;
         let action = if enabled { "batch.enabled" } else { "batch.disabled" };
         audit::record(&mut db, author, Deed { action, object: name, detail: json!({}) }).await?;
+        change::note(&mut db, author, name).await?;
     }
     db.commit().await.context("switching a batch")?;
     Ok(before.is_some())
@@ -144,6 +145,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<bool> {
         return Ok(false);
     }
     audit::record(&mut db, author, Deed { action: "batch.deleted", object: name, detail: json!({}) }).await?;
+    change::note(&mut db, author, name).await?;
     db.commit().await.context("deleting a batch")?;
     Ok(true)
 }

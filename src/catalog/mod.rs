@@ -4,6 +4,7 @@
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
 pub mod batch;
+pub mod change;
 pub mod check;
 pub mod document;
 mod draft;
@@ -37,7 +38,7 @@ pub use save::save;
 pub use shelf::{Expect, SaveError, Saved, Shelf};
 pub use validate_document::document as validate_document;
 
-use crate::{channel::Message, contact::Policy, id::DocumentRevisionId};
+use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
 
 /// A batch as it is stored in one revision. Its recipients stand in rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,9 +61,9 @@ pub struct Batch {
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,
-    /// When it fires; kept as written.
+    /// When it fires, as it was written; see [`schedule::Written::read`].
     #[serde(default)]
-    pub schedule: Vec<Schedule>,
+    pub schedule: Vec<schedule::Written>,
 }
 
 /// One document of a batch, with what it is asked with.
@@ -81,13 +82,4 @@ pub struct Entry {
 pub enum EntrySource {
     Document(String),
     Held(DocumentRevisionId),
-}
-
-/// When a batch fires.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Schedule {
-    pub rule: String,
-    pub zone: Tz,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missed: Option<String>,
 }

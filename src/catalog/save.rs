@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, document, recipient,
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, change, document,
+    recipient,
 };
 use crate::{
     audit::{self, Author, Deed},
@@ -41,6 +42,7 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
         (true, false) => Saved::Changed,
     };
     point(&mut db, author, (&draft.batch.name, revision, draft.enabled)).await?;
+    change::note(&mut db, author, &draft.batch.name).await?;
     let detail = json!({ "revision": revision, "enabled": draft.enabled });
     audit::record(&mut db, author, Deed { action: "batch.saved", object: &draft.batch.name, detail }).await?;
     db.commit().await.context("saving a batch")?;

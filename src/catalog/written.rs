@@ -60,7 +60,7 @@ pub(super) fn batch(
         }),
         keep: batch.keep.written(),
         accounts: batch.accounts,
-        schedule: batch.schedule.into_iter().map(|schedule| Some(schedule_of(schedule))).collect(),
+        schedule: batch.schedule.into_iter().map(Some).collect(),
     })
 }
 
@@ -83,10 +83,6 @@ fn recipient(recipient: Recipient) -> Map<String, Value> {
         fields.insert("params".to_owned(), Value::Object(recipient.params.into_iter().collect()));
     }
     fields
-}
-
-fn schedule_of(schedule: super::Schedule) -> input::Schedule {
-    input::Schedule { rule: Some(schedule.rule), zone: Some(schedule.zone.name().to_owned()), missed: schedule.missed }
 }
 
 /// A document as it is written; the bytes of a stored one are named by their digest.

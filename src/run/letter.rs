@@ -13,7 +13,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{CauseKind, Engine, RunState, frozen::Frozen, log, start};
+use super::{CauseKind, Engine, RunState, current, frozen::Frozen, log};
 use crate::{
     catalog::EntrySource,
     channel::Message,
@@ -66,7 +66,9 @@ impl Desk {
     /// # Errors
     /// When the database or the store cannot be read.
     pub async fn open(engine: &Engine) -> Result<Self> {
-        let current = start::current(engine, BATCH).await?.context("the batch of letters is missing")?;
+        let mut db = engine.db.acquire().await.context("connecting to write letters")?;
+        let current = current::one(&mut db, BATCH).await?.context("the batch of letters is missing")?;
+        drop(db);
         Ok(Self(current.frozen(engine, None, Map::new()).await?))
     }
 
