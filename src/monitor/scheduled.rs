@@ -5,12 +5,17 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::words::moment;
-use crate::document::table;
+use crate::{
+    document::table,
+    schedule::{Rule, Written},
+};
 
 /// One schedule of an enabled batch.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -41,7 +46,7 @@ pub async fn scheduled(db: &PgPool) -> Result<Vec<Scheduled>> {
     let rows = sqlx::query!(
         r#"
         select batch.name, batch_revision.definition ->> 'title' as title, batch_revision.run_as,
-               "user".title as user_title, written.entry ->> 'rule' as rule, written.entry ->> 'zone' as zone,
+               "user".title as user_title, written.entry as "written!",
                schedule.next_at as "next_at?", schedule.paused_note as "paused_note?", schedule.fault as "fault?",
                (select array_agg(coalesce(document_revision.definition ->> 'title', entry.value ->> 'document')
                                  order by entry.place)
@@ -65,23 +70,32 @@ pub async fn scheduled(db: &PgPool) -> Result<Vec<Scheduled>> {
     .await
     .context("reading what is scheduled")?;
     let scheduled = rows.into_iter().map(|row| {
-        let zone = row.zone.unwrap_or_default();
-        let at = row.next_at.map(|at| moment(at, zone.parse().unwrap_or_default()));
+        let (schedule, zone) = words(row.written);
+        let at = row.next_at.map(|at| moment(at, zone));
         let paused = row.paused_note.map(|note| format!("paused: {note}"));
-        let next = paused.or(row.fault).or(at).unwrap_or_else(|| "never again".to_owned());
+        let never = if schedule == Rule::OnDemand {}.to_string() { "when somebody starts it" } else { "never again" };
         Scheduled {
             title: row.title.unwrap_or_else(|| row.name.clone()),
             batch: row.name,
             user: row.run_as,
             user_title: row.user_title,
             documents: row.documents.unwrap_or_default().into_iter().flatten().collect(),
-            schedule: row.rule.unwrap_or_default(),
-            zone,
+            schedule,
+            zone: zone.name().to_owned(),
             next_at: row.next_at,
-            next,
+            next: paused.or(row.fault).or(at).unwrap_or_else(|| never.to_owned()),
         }
     });
     Ok(scheduled.collect())
+}
+
+/// The rule in words and its zone; as it was written, if it cannot be read.
+fn words(written: Value) -> (String, Tz) {
+    let written: Written = serde_json::from_value(written).unwrap_or_default();
+    match written.read() {
+        Ok(schedule) => (schedule.rule.to_string(), schedule.zone),
+        Err(_) => (written.words(), Tz::UTC),
+    }
 }
 
 const COLUMNS: [&str; 8] = ["batch", "title", "user", "user title", "documents", "schedule", "zone", "next"];
@@ -92,7 +106,7 @@ const COLUMNS: [&str; 8] = ["batch", "title", "user", "user title", "documents",
 /// When a line cannot be written.
 pub fn csv(scheduled: &[Scheduled]) -> Result<Bytes> {
     let cells = |it: &Scheduled| {
-        let zone = it.zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+        let zone = it.zone.parse().unwrap_or(Tz::UTC);
         let at = it.next_at.map(|at| at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false));
         let next = at.unwrap_or_else(|| it.next.clone());
         let documents = it.documents.join("; ");
