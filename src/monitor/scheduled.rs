@@ -73,7 +73,8 @@ pub async fn scheduled(db: &PgPool) -> Result<Vec<Scheduled>> {
         let (schedule, zone) = words(row.written);
         let at = row.next_at.map(|at| moment(at, zone));
         let paused = row.paused_note.map(|note| format!("paused: {note}"));
-        let never = if schedule == Rule::OnDemand {}.to_string() { "when somebody starts it" } else { "never again" };
+        let on_demand = schedule == (Rule::OnDemand {}).to_string();
+        let never = if on_demand { "when somebody starts it" } else { "never again" };
         Scheduled {
             title: row.title.unwrap_or_else(|| row.name.clone()),
             batch: row.name,

@@ -11,8 +11,12 @@ mod retention;
 
 use std::time::Duration;
 
+use anyhow::Result;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
+
+pub use alarm::alarm;
+pub use digest::digest;
 
 use crate::{config, run::Engine};
 
@@ -25,31 +29,39 @@ pub struct Duties {
     pub keep: config::Retention,
 }
 
-pub use alarm::alarm;
-pub use digest::digest;
-
 /// Sweeps until `stop`.
 pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
-    tokio::join!(rounds(&engine, duties.interval, &stop), retention::retain(&engine, &duties.keep, &stop));
+    tokio::join!(
+        rounds(&engine, duties.interval, &stop),
+        watch(&engine, duties.interval * WATCH, &stop),
+        retention::retain(&engine, &duties.keep, &stop),
+    );
+}
+
+/// How many times as long as a round the pause is between two looks at what monitors have to be told. More tells them
+/// later, fewer costs idle database work.
+const WATCH: u32 = 5;
+
+/// Tells monitors, beside the other duties: the digest of a large day takes seconds.
+async fn watch(engine: &Engine, interval: Duration, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        report([("alarm", alarm::alarm(engine).await), ("digest", digest::digest(engine).await)]);
+        stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
+    }
+}
+
+fn report<const N: usize>(duties: [(&str, Result<()>); N]) {
+    for (duty, result) in duties {
+        if let Err(error) = result {
+            tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
+        }
+    }
 }
 
 async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        let duties = [
-            ("rescue", rescue::rescue(engine).await),
-            ("alarm", alarm::alarm(engine).await),
-            ("digest", digest::digest(engine).await),
-            ("purge", purge::purge(engine).await),
-        ];
-        for (duty, result) in duties {
-            if let Err(error) = result {
-                tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(interval)) => {}
-            () = stop.cancelled() => {}
-        }
+        report([("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)]);
+        stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
     }
 }
 

@@ -1,9 +1,12 @@
 //! The digest: once a day for each monitor, with everything in it once.
 
 use postbook::{
-    account, audit::Author,
-    run::{act, book::Asked},
+    account,
+    audit::Author,
+    monitor::digest::{self, Period},
+    run::{act, book::Asked, letter::Desk},
 };
+use serde_json::json;
 use sqlx::PgPool;
 
 use super::{ANN, CARLA, batch, mona_in, round, round_at, seen, set, sweep};
@@ -13,7 +16,9 @@ use crate::harness::{Mail, TestApp};
 fn digests(app: &TestApp) -> Vec<Mail> {
     let mut mails = app.mails_to("mona@example.org");
     mails.retain(|mail| mail.subject.starts_with("Postbook, "));
-    mails.sort_by_key(|mail| mail.message_id.clone());
+    for mail in &mut mails {
+        mail.text = mail.text.replace("\r\n", "\n");
+    }
     mails
 }
 
@@ -36,6 +41,7 @@ async fn an_empty_day_has_a_digest_too(db: PgPool) {
     let today = digests.iter().find(|mail| mail.subject.contains("5 March 2041")).expect("today's");
     assert_eq!(today.subject, "Postbook, 5 March 2041: nothing was sent");
     seen::as_before("empty-day.txt", &today.text);
+    leave(&app, "2041-03-05").await;
 }
 
 #[sqlx::test]
@@ -100,6 +106,23 @@ async fn a_day_with_all_kinds_of_trouble_reads_well(db: PgPool) {
     assert_eq!(digest.subject, "Postbook, 31 March 2041: 1 did not start; 2 runs: 3 sent, 1 not sent, 2 skipped");
     let text = runs.iter().zip(["A", "B"]).fold(digest.text.clone(), |text, (run, name)| text.replace(&format!("run {run}"), &format!("run {name}")));
     seen::as_before("trouble.txt", &seconds_hidden(&text));
+    leave(&app, "2041-03-31").await;
+}
+
+/// Leaves the digest of `date` for a person to look at.
+async fn leave(app: &TestApp, date: &str) {
+    let (config, date) = (&app.engine.settings.monitor, date.parse().expect("a date"));
+    let mut db = app.db.acquire().await.expect("a connection");
+    let now = app.engine.clock.now();
+    let config = postbook::config::Monitor { zone: chrono_tz::Europe::Amsterdam, ..config.clone() };
+    let period = Period::of_day(&mut db, date, &config, now).await.expect("a day");
+    let digest = digest::digest(&mut db, &period).await.expect("a digest");
+    let params = json!({ "digest": digest });
+    let desk = Desk::open(&app.engine).await.expect("a desk");
+    let pdf = desk.paper(&app.engine, ("digest", date), &params).await.expect("a page");
+    let message = desk.message(&app.engine, (digest.subject(), "digest"), &params).expect("words");
+    seen::leave(&format!("{date}.pdf"), &pdf);
+    seen::leave(&format!("{date}.html"), message.html.unwrap_or_default().as_bytes());
 }
 
 /// The clock goes on while a test runs; all runs of a test happen within the same minutes.
@@ -181,7 +204,7 @@ async fn a_run_that_is_opened_again_and_ends_again_is_told_again(db: PgPool) {
     let run = app.run("morning").await;
     round_at(&app, "2041-06-02T04:00:00Z").await;
 
-    act::retry(&app.engine, run, &app.author()).await.expect("tried again");
+    act::retry(&app.engine, run, "test").await.expect("tried again");
     app.drain().await;
     round_at(&app, "2041-06-03T04:00:00Z").await;
     round_at(&app, "2041-06-04T04:00:00Z").await;

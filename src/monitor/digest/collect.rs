@@ -11,6 +11,9 @@ use sqlx::PgConnection;
 /// How much older than the last look something may be that was not seen then. Longer than any transaction.
 const LATE: chrono::Duration = chrono::Duration::days(1);
 
+/// How far back is looked the first time. The first digests cover a day, and may be a day late.
+const FIRST: chrono::Duration = chrono::Duration::days(2);
+
 /// How long numbers are kept. Longer than nodes are ever away, so that a digest after that has everything.
 const KEPT: chrono::Duration = chrono::Duration::days(60);
 
@@ -33,11 +36,14 @@ pub async fn lock(db: &mut PgConnection) -> Result<bool> {
 /// # Errors
 /// When the database cannot be written.
 pub async fn collect(db: &mut PgConnection, now: DateTime<Utc>) -> Result<i64> {
-    let last = sqlx::query_scalar!("select max(collected_at) from daybook")
-        .fetch_one(&mut *db)
-        .await
-        .context("asking when the daybook was last written")?;
-    let since = last.unwrap_or(now - LATE).min(now) - LATE;
+    // Whoever wrote a digest had collected, also when there was nothing.
+    let last = sqlx::query_scalar!(
+        "select greatest((select max(collected_at) from daybook), (select max(until_at) from digest))"
+    )
+    .fetch_one(&mut *db)
+    .await
+    .context("asking when was last collected")?;
+    let since = last.unwrap_or(now - FIRST).min(now) - LATE;
     runs(db, since, now).await?;
     others(db, since, now).await?;
     sqlx::query!("delete from daybook where collected_at < $1", now - KEPT)
