@@ -113,7 +113,7 @@ async fn missing(db: &mut PgConnection, runs: Option<&[i64]>, zone: Tz) -> Resul
          where transmission.troubled and transmission.purpose = 'document'
            and case when $1::bigint[] is null then transmission.state = 'uncertain'
                     else transmission.run = any($1) and transmission.state = 'failed' end
-         order by transmission.run, transmission.id
+         order by transmission.run, transmission.reason ->> 'text', transmission.id
          limit $2
         "#,
         runs,
