@@ -21,6 +21,8 @@ use std::{
     time::Duration,
 };
 
+use chrono::NaiveTime;
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Credential, Secret};
@@ -43,6 +45,7 @@ pub struct Config {
     pub render: Render,
     pub remote: Remote,
     pub retention: Retention,
+    pub monitor: Monitor,
     pub log: Log,
     #[serde(default)]
     account: BTreeMap<String, Account>,
@@ -138,6 +141,34 @@ pub struct Retention {
     pub files: Age,
     /// The lines of their logs.
     pub logs: Age,
+}
+
+/// What monitors are told, and when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// The zone of those who name none.
+    pub zone: Tz,
+    pub digest_at: NaiveTime,
+    /// Whether the digest is attached to mails as a PDF.
+    pub pdf: bool,
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    #[serde(with = "humantime_serde")]
+    pub fold: Duration,
+    /// How many failed runs are told one by one within `fold`.
+    pub storm: u32,
+    /// How many times more or fewer recipients than usual are unusual.
+    pub unusual: f64,
+    /// How many runs of a batch say what is usual.
+    pub unusual_after: u32,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        let defaults = Config::from_layers(None, &BTreeMap::new());
+        defaults.expect("the defaults that are compiled in have no faults").monitor
+    }
 }
 
 /// A configured way to use a channel.

@@ -22,7 +22,10 @@
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
-//! | monitor | a user who is told when a run fails |
+//! | monitor | a user who is told: of what fails at once, of everything in the morning |
+//! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
+//! | digest | what happened since the last one, once a day; everything it may tell is numbered in the daybook |
+//! | letter | a run of the batch `.monitors`, by which a notice or a digest goes out |
 //! | hint, job | that a step may be claimed; a job of the queue tells of one step or a stretch of them, by kind and numbers only |
 //!
 //! # One run, read straight through
@@ -47,7 +50,8 @@
 //!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
 //! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
-//! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
+//! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`]. What belongs to no run, and who
+//!    is not told by mail, gets a letter (`run/letter.rs`): alarms and digests, written by [`sweep`].
 //! 8. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
 //! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back

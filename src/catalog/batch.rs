@@ -51,7 +51,7 @@ pub async fn list(db: &PgPool, only: Only<'_>, (after, limit): (Option<&str>, i6
                batch_revision.id as "revision: RevisionId", batch.changed_at
           from batch
           join batch_revision on batch_revision.id = batch.current
-         where batch.deleted_at is null
+         where batch.deleted_at is null and not batch.own
            and ($1::text is null or batch_revision.run_as = $1)
            and ($2::text is null or batch.name > $2)
          order by batch.name
@@ -74,7 +74,7 @@ pub async fn get(shelf: &Shelf, name: &str, only: Only<'_>) -> Result<Option<(su
           from batch
           join batch_revision on batch_revision.id = batch.current
          where batch.name = $1
-           and batch.deleted_at is null
+           and batch.deleted_at is null and not batch.own
            and ($2::text is null or batch_revision.run_as = $2)
         "#,
         name,
@@ -115,7 +115,7 @@ pub async fn is_there(db: &PgPool, name: &str, only: Only<'_>) -> Result<bool> {
 pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool)) -> Result<bool> {
     let mut db = db.begin().await.context("beginning to switch a batch")?;
     let before =
-        sqlx::query_scalar!("select enabled from batch where name = $1 and deleted_at is null for update", name)
+        sqlx::query_scalar!("select enabled from batch where name = $1 and deleted_at is null and not own for update", name)
             .fetch_optional(&mut *db)
             .await
             .with_context(|| format!("locking batch {name}"))?;
@@ -139,7 +139,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<bool> {
         r#"
         update batch
            set deleted_at = $2, changed_at = $2, enabled = false
-         where name = $1 and deleted_at is null and current is not null
+         where name = $1 and deleted_at is null and current is not null and not own
         "#,
         name,
         author.at,

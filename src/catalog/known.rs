@@ -38,7 +38,7 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
 }
 
 async fn workflows(db: &PgPool) -> Result<BTreeSet<String>> {
-    let names = sqlx::query_scalar!("select name from workflow").fetch_all(db).await;
+    let names = sqlx::query_scalar!("select name from workflow where name <> 'monitors'").fetch_all(db).await;
     Ok(names.context("reading the names of workflows")?.into_iter().collect())
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod export;
 mod people;
+mod reports;
 mod print;
 mod runs;
 mod schedule;
@@ -108,6 +109,11 @@ enum Command {
     /// Pauses and resumes an account.
     #[command(subcommand)]
     Account(accounts::Account),
+    /// Shows the digest of a day, or writes it as a PDF.
+    Digest(reports::Digest),
+    /// Shows reports.
+    #[command(subcommand)]
+    Reports(reports::Reports),
     /// Adds, lists and disables users.
     #[command(subcommand)]
     User(people::User),
@@ -174,6 +180,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,
+        Command::Digest(digest) => digest.run(&place).await?,
+        Command::Reports(reports) => reports.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
         Command::Schedule(schedule) => return schedule.run(&place).await,

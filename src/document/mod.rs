@@ -11,6 +11,7 @@ pub mod pdf;
 mod remote;
 pub mod renderer;
 pub mod store;
+pub mod table;
 pub mod template;
 pub mod text;
 

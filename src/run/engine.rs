@@ -14,7 +14,7 @@ use super::{
 use crate::{
     channel::account::Channels,
     clock::Clock,
-    db,
+    config, db,
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
     queue::News,
@@ -52,6 +52,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How many workers a step may take down before it is given up.
     pub deaths: i32,
+    /// What monitors are told, and when.
+    pub monitor: config::Monitor,
 }
 
 /// The rounds in which wishes of each kind are granted.

@@ -17,6 +17,7 @@ pub mod files;
 mod frozen;
 mod item;
 mod late;
+pub mod letter;
 pub mod log;
 mod notify;
 mod parcel;

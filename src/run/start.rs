@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, RunState,
     current::{self, Current},
-    log, plan,
+    letter, log, plan,
 };
 use crate::{
     id::{RunId, StepId},
@@ -161,7 +161,8 @@ async fn allowed<'a>(
     batches: &'a HashMap<String, Result<Current>>,
     start: &Start,
 ) -> Result<Result<&'a Current, StartError>> {
-    let batch = match batches.get(&start.batch) {
+    // Letters are written by the sweeper alone.
+    let batch = match batches.get(&start.batch).filter(|_| start.batch != letter::BATCH) {
         None => return Ok(Err(StartError::UnknownBatch(start.batch.clone()))),
         Some(Err(fault)) => return Ok(Err(StartError::Fault(anyhow!("{fault:#}")))),
         Some(Ok(batch)) => batch,

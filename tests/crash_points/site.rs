@@ -219,6 +219,6 @@ fn engine(app: &TestApp, db: PgPool, (mail, settle): (SocketAddr, Settle)) -> En
         expressions: Expressions::default(),
         secrets: Default::default(),
     };
-    let settings = Settings { worker: "crash".to_owned(), lease: LEASE, deaths: 3 };
+    let settings = Settings { worker: "crash".to_owned(), lease: LEASE, deaths: 3, monitor: Default::default() };
     Engine::new(db, channels, toolbox, settings).on(app.engine.clock.clone())
 }

@@ -8,6 +8,7 @@ mod calendars;
 mod document_body;
 mod documents;
 mod recipients;
+mod reports;
 mod run_acts;
 mod run_events;
 mod run_files;
@@ -45,4 +46,5 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(suppressions::router())
         .merge(accounts::router())
         .merge(audit::router())
+        .merge(reports::router())
 }
