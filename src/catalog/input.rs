@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::trigger::{WrittenEvent, WrittenFile};
 use crate::{contact::Send, document::Param};
 
 /// A batch as it is written.
@@ -60,6 +61,14 @@ pub struct Batch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Schedule>)]
     pub schedule: Vec<Option<Schedule>>,
+    /// The events that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenEvent>)]
+    pub event: Vec<Option<WrittenEvent>>,
+    /// Where files come in that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenFile>)]
+    pub file: Vec<Option<WrittenFile>>,
 }
 
 /// A document of the catalogue by name, or one held inside the batch: `name`, `file`, `media_type` and `content`.
@@ -216,4 +225,5 @@ pub enum Kind {
     Stored,
     Template,
     Remote,
+    Object,
 }

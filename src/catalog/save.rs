@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, document, recipient,
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, document, limit,
+    recipient,
 };
 use crate::{
     audit::{self, Author, Deed},
@@ -28,6 +29,7 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
     draft.batch.documents = entries(&mut db, author, draft.entries, before.as_ref()).await?;
     let same =
         before.as_ref() == Some(&draft.batch) && recipient::same(&mut db, current.revision, &draft.recipients).await?;
+    limit::keep(&mut db, &draft.batch).await?;
     let revision = match current.revision {
         Some(revision) if same => revision,
         _ => revise(&mut db, author, &draft.batch).await?,

@@ -157,6 +157,7 @@ impl Current {
             workflow,
             files,
             params,
+            occasion: Map::new(),
         })
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config, run::Engine};
+use crate::{config, run::Engine, trigger::event};
 
 /// What a node sweeps.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,11 @@ pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
 
 async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        for (duty, result) in [("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)] {
+        for (duty, result) in [
+            ("rescue", rescue::rescue(engine).await),
+            ("events", event::sweep(engine).await),
+            ("purge", purge::purge(engine).await),
+        ] {
             if let Err(error) = result {
                 tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
             }

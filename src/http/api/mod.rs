@@ -5,6 +5,8 @@ mod audit;
 mod batches;
 mod document_body;
 mod documents;
+mod events;
+mod files;
 mod recipients;
 mod run_acts;
 mod run_events;
@@ -38,5 +40,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(tokens::router())
         .merge(suppressions::router())
         .merge(accounts::router())
+        .merge(events::router())
+        .merge(files::router())
         .merge(audit::router())
 }
