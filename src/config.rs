@@ -44,6 +44,7 @@ pub struct Config {
     pub blobs: Blobs,
     pub render: Render,
     pub remote: Remote,
+    pub files: Files,
     pub retention: Retention,
     pub monitor: Monitor,
     pub log: Log,
@@ -131,6 +132,21 @@ pub struct Remote {
     pub allow: Vec<String>,
 }
 
+/// Where files may come in, and how they are taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Folders that may be watched, with all that are below them.
+    pub roots: Vec<PathBuf>,
+    #[serde(with = "humantime_serde")]
+    pub look: Duration,
+    /// Patterns of names that are never taken.
+    pub ignore: Vec<String>,
+    pub limit: Size,
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
 /// How long what batches bring forth is kept, where they do not say.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +197,10 @@ pub struct Account {
     pub channel: Option<String>,
     pub settle: Option<Settle>,
     pub ca: Option<PathBuf>,
+    /// The key of an SFTP server.
+    pub host_key: Option<String>,
+    /// The file of a private key for it.
+    pub key: Option<PathBuf>,
     #[serde(default, with = "humantime_serde")]
     pub timeout: Option<Duration>,
     #[serde(default, with = "humantime_serde")]

@@ -12,9 +12,12 @@
 //! | workflow | a graph of steps, `workflows/NAME/workflow.toml` with its templates; a changed folder is a new version |
 //! | batch | what an administrator sets up: documents, recipients, a run-as user, a policy; a change is a new revision |
 //! | run | one firing of a batch, from its cause to its last notice |
+//! | trigger | why a batch fires: a schedule, a demand, an event, a file |
 //! | cause | what fired a run, with a key that is unique in its batch |
 //! | business date | the date a run is about, which may not be the date it runs on |
-//! | document | where bytes come from: stored, a template, a report server |
+//! | document | where bytes come from: stored, a template, a report server, the file that fired the run |
+//! | event | something that happened elsewhere, by its type and key; batches that subscribe run once for it |
+//! | file, place | what came into a folder, an SFTP folder or an S3 prefix that a batch watches; one run each |
 //! | item | one document of one run, with its parameters; rendered once for all who get the same |
 //! | artifact | the bytes an item became: file name, media type, digest, pages |
 //! | recipient, contact | who gets it, and a checked address of theirs on one channel |
@@ -101,7 +104,7 @@
 //! | room | modules |
 //! |---|---|
 //! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`mod@bench`] |
-//! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
+//! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`trigger`], [`monitor`], [`audit`] |
 //! | adapters | [`document`], [`source`], [`channel`] |
 //! | vocabulary | [`workflow`], [`contact`], [`schedule`] |
 //! | ground | [`config`], [`db`], [`clock`], [`id`], [`secret`], [`reason`] |

@@ -3,7 +3,7 @@
 //! Everything is checked before anything is written, each against what is in the database and what comes along in the
 //! same folder. Called by `apply` and by the demo.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{fmt, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{self, User},
     audit::Author,
-    catalog::{self, DocumentDraft, Draft, Expect, Faults, Saved, Shelf, calendar, document},
+    catalog::{self, DocumentDraft, Draft, Expect, Faults, Outside, Saved, Shelf, calendar, document},
 };
 
 /// What a file sets up.
@@ -187,16 +187,16 @@ fn fill(value: &mut Value, bytes: &dyn Fn(&str) -> Result<Vec<u8>>) -> Result<()
     Ok(())
 }
 
-/// Checks all wishes against each other and against what is there. `accounts` are channels by account.
+/// Checks all wishes against each other and against what is there. `outside` is what the settings bring along.
 ///
 /// # Errors
 /// With every fault in any of them, each with its file.
-pub async fn plan(shelf: &Shelf, accounts: &BTreeMap<String, String>, wishes: Vec<Wish>) -> Result<Plan> {
+pub async fn plan(shelf: &Shelf, outside: &Outside, wishes: Vec<Wish>) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut told = Vec::new();
     for wish in wishes {
         let file = wish.file.clone();
-        if let Err(faults) = plan.add(shelf, accounts, wish).await? {
+        if let Err(faults) = plan.add(shelf, outside, wish).await? {
             let faults = faults.into_inner().into_iter();
             told.extend(faults.map(|fault| format!("  {file}: {}: {}", fault.at, fault.text)));
         }
@@ -208,12 +208,7 @@ pub async fn plan(shelf: &Shelf, accounts: &BTreeMap<String, String>, wishes: Ve
 }
 
 impl Plan {
-    async fn add(
-        &mut self,
-        shelf: &Shelf,
-        accounts: &BTreeMap<String, String>,
-        wish: Wish,
-    ) -> Result<Result<(), Faults>> {
+    async fn add(&mut self, shelf: &Shelf, outside: &Outside, wish: Wish) -> Result<Result<(), Faults>> {
         let mut faults = Faults::default();
         Ok(match wish.kind {
             Kind::User => {
@@ -230,7 +225,7 @@ impl Plan {
             }
             Kind::Batch => {
                 let input = catalog::read(wish.value, &mut faults);
-                let mut known = catalog::known(&shelf.db, &input, accounts).await?;
+                let mut known = catalog::known(&shelf.db, &input, outside).await?;
                 known.users.extend(self.users.iter().map(|user| (user.name.clone(), user.enabled)));
                 let documents = self.documents.iter().map(|draft| &draft.document);
                 known.documents.extend(documents.map(|document| (document.name.clone(), document.clone())));

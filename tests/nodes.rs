@@ -21,6 +21,8 @@ mod database;
 mod demo;
 #[path = "nodes/events.rs"]
 mod events;
+#[path = "nodes/files.rs"]
+mod files;
 #[path = "nodes/mails.rs"]
 mod mails;
 #[path = "nodes/node.rs"]

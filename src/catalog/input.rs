@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::trigger::{WrittenEvent, WrittenFile};
 use crate::{contact::Send, document::Param, schedule};
 
 /// A batch as it is written.
@@ -60,6 +61,14 @@ pub struct Batch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schedule::Written>)]
     pub schedule: Vec<Option<schedule::Written>>,
+    /// The events that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenEvent>)]
+    pub event: Vec<Option<WrittenEvent>>,
+    /// Where files come in that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenFile>)]
+    pub file: Vec<Option<WrittenFile>>,
 }
 
 /// A document of the catalogue by name, or one held inside the batch: `name`, `file`, `media_type` and `content`.
@@ -203,4 +212,5 @@ pub enum Kind {
     Stored,
     Template,
     Remote,
+    Object,
 }

@@ -1,12 +1,15 @@
 //! What a batch may refer to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use sqlx::PgPool;
 
 use super::input;
-use crate::document::Document;
+use crate::{document::Document, source::place::Places};
 
 /// The things that are there, as far as one batch asks for them.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +24,21 @@ pub struct Known {
     pub calendars: BTreeSet<String>,
     /// Channels by the names of their accounts.
     pub accounts: BTreeMap<String, String>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
+}
+
+/// What the settings bring along for batches to name.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// Channels by the names of their accounts.
+    pub accounts: BTreeMap<String, String>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
 }
 
 /// Looks up what `batch` names.
-pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String, String>) -> Result<Known> {
+pub async fn known(db: &PgPool, batch: &input::Batch, outside: &Outside) -> Result<Known> {
     let named: Vec<String> = batch.documents.iter().flatten().filter_map(|entry| entry.document.clone()).collect();
     Ok(Known {
         workflows: workflows(db).await?,
@@ -33,7 +47,8 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
         documents: documents(db, &named).await?,
         batches: batches(db, &named).await?,
         calendars: calendars(db).await?,
-        accounts: accounts.clone(),
+        accounts: outside.accounts.clone(),
+        places: outside.places.clone(),
     })
 }
 

@@ -13,14 +13,17 @@ mod fault;
 pub mod input;
 pub mod keep;
 mod known;
+mod limit;
 mod name;
 mod read;
 mod recipient;
 mod save;
 mod shelf;
 pub mod suppression;
+pub mod trigger;
 pub mod validate;
 mod validate_document;
+mod validate_trigger;
 pub mod workflow;
 mod written;
 
@@ -33,11 +36,13 @@ use serde_json::Value;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
-pub use known::{Known, known};
+pub use known::{Known, Outside, known};
 pub use read::read;
 pub use save::save;
 pub use shelf::{Expect, SaveError, Saved, Shelf};
+pub use trigger::{EventTrigger, FileTrigger};
 pub use validate_document::document as validate_document;
+pub use validate_trigger::event_type;
 
 use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
 
@@ -65,6 +70,12 @@ pub struct Batch {
     /// When it fires, as it was written; see [`schedule::Written::read`].
     #[serde(default)]
     pub schedule: Vec<schedule::Written>,
+    /// The events that fire it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event: Vec<EventTrigger>,
+    /// Where files come in that fire it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub file: Vec<FileTrigger>,
 }
 
 /// One document of a batch, with what it is asked with.

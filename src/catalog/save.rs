@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::{
     Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, change, document,
+    limit,
     recipient,
 };
 use crate::{
@@ -32,6 +33,7 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
     }
     let same =
         before.as_ref() == Some(&draft.batch) && recipient::same(&mut db, current.revision, &draft.recipients).await?;
+    limit::keep(&mut db, &draft.batch).await?;
     let revision = match current.revision {
         Some(revision) if same => revision,
         _ => revise(&mut db, author, &draft.batch).await?,

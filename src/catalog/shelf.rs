@@ -38,6 +38,12 @@ pub enum SaveError {
     Gone { what: &'static str, name: String },
     #[error("there are no bytes with the digest {0}; send them as `content`")]
     NoBytes(String),
+    #[error(
+        "the workflow `{workflow}` allows no more batches with a trigger by {kind} here; {} has it: change that one, or \
+         take the trigger out of one of them",
+        .others.join(", ")
+    )]
+    TooMany { kind: &'static str, workflow: String, others: Vec<String> },
     #[error(transparent)]
     Fault(#[from] anyhow::Error),
 }

@@ -7,6 +7,7 @@ use super::{
     Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
     name::{named, titled},
     validate_document::held,
+    validate_trigger,
 };
 use crate::{
     channel::Message,
@@ -26,6 +27,10 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
     let recipients = recipients(input.recipients, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
+    let declared = validate_trigger::declared(&entries, known);
+    let event = validate_trigger::events(input.event, &declared, &mut faults);
+    let file = validate_trigger::files(input.file, (&declared, known), &mut faults);
+    validate_trigger::apart(&file, &mut faults);
     let batch = Batch {
         workflow: workflow(input.workflow, known, &mut faults),
         run_as: run_as(input.run_as, known, &mut faults),
@@ -37,6 +42,8 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         accounts: input.accounts,
         keep: Keep::read(input.keep, &mut faults),
         schedule,
+        event,
+        file,
         name,
         title,
     };

@@ -61,6 +61,8 @@ pub(super) fn batch(
         keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(Some).collect(),
+        event: batch.event.into_iter().map(|trigger| Some(trigger.into())).collect(),
+        file: batch.file.into_iter().map(|trigger| Some(trigger.into())).collect(),
     })
 }
 
@@ -105,6 +107,7 @@ pub(super) fn document(document: Document) -> input::Document {
         Source::Template { template } => {
             input::Document { kind: Some(input::Kind::Template), template: Some(template), ..written }
         }
+        Source::Object { media_type } => input::Document { kind: Some(input::Kind::Object), media_type, ..written },
         Source::Remote(remote) => input::Document {
             kind: Some(input::Kind::Remote),
             url: Some(remote.url),

@@ -33,6 +33,15 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
         }
         Err(error) => findings.push(Finding { what: "accounts".to_owned(), result: Err(format!("{error:#}")) }),
     }
+    match app::places(&config).and_then(|places| app::watch(&config).map(|_| places)) {
+        Ok(places) => {
+            for (name, _) in places.accounts() {
+                let result = places.probe(name).await.map_err(|failure| failure.reason.text);
+                findings.push(Finding { what: format!("account {name}"), result });
+            }
+        }
+        Err(error) => findings.push(Finding { what: "files".to_owned(), result: Err(format!("{error:#}")) }),
+    }
     let sound = findings.iter().all(|finding| finding.result.is_ok());
     told(place, &findings)?;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -15,7 +15,7 @@ impl From<SaveError> for Problem {
         match error {
             SaveError::Fault(fault) => fault.into(),
             SaveError::NoBytes(_) => Self::at("digest", error.to_string()),
-            SaveError::Exists { .. } | SaveError::Gone { .. } => Self::conflict(error),
+            SaveError::Exists { .. } | SaveError::Gone { .. } | SaveError::TooMany { .. } => Self::conflict(error),
         }
     }
 }

@@ -52,6 +52,7 @@ impl Current {
             workflow,
             files,
             params,
+            occasion: Map::new(),
         })
     }
 }

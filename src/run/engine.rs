@@ -18,6 +18,7 @@ use crate::{
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
     queue::News,
+    source::place::Places,
 };
 
 /// The parts a node's steps work with. Cheap to clone.
@@ -29,6 +30,8 @@ pub struct Engine {
     pub clock: Clock,
     pub channels: Arc<Channels>,
     pub toolbox: Arc<Toolbox>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
@@ -87,6 +90,7 @@ impl Engine {
             clock: Clock::default(),
             channels: Arc::new(channels),
             toolbox: Arc::new(toolbox),
+            places: Arc::default(),
             settings,
             leases: Leases::default(),
             doubts: Doubts::default(),
@@ -99,6 +103,11 @@ impl Engine {
     /// The same with `clock`.
     pub fn on(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, to whose runs files may come in by `places`.
+    pub fn watching(self, places: Places) -> Self {
+        Self { places: Arc::new(places), ..self }
     }
 
     /// The same, which begins nothing more once `stopping` is cancelled.

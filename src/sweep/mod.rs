@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub use alarm::alarm;
 pub use digest::digest;
 
-use crate::{config, run::Engine};
+use crate::{config, run::Engine, trigger::event};
 
 /// What a node sweeps.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,11 @@ fn report<const N: usize>(duties: [(&str, Result<()>); N]) {
 
 async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        report([("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)]);
+        report([
+            ("rescue", rescue::rescue(engine).await),
+            ("events", event::sweep(engine).await),
+            ("purge", purge::purge(engine).await),
+        ]);
         stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
     }
 }

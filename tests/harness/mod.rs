@@ -21,6 +21,7 @@ use axum::{
 };
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use postbook::{
+    app,
     audit::Author,
     catalog::{self, Shelf},
     channel::account::{AccountConfig, Channels},
@@ -93,9 +94,7 @@ impl TestApp {
         let wishes = setup::wishes("test.toml", None, toml::from_str(&text)?, &|name| {
             Ok(std::fs::read(format!("tests/data/{name}"))?)
         })?;
-        let accounts = self.engine.channels.accounts();
-        let accounts = accounts.map(|it| (it.name().to_owned(), it.channel().to_owned())).collect();
-        let plan = setup::plan(&self.shelf, &accounts, wishes).await?;
+        let plan = setup::plan(&self.shelf, &app::accounts(&self.engine), wishes).await?;
         plan.carry_out(&self.shelf, &self.author()).await?;
         Ok(())
     }

@@ -7,6 +7,8 @@ mod calendar;
 mod calendars;
 mod document_body;
 mod documents;
+mod events;
+mod files;
 mod recipients;
 mod reports;
 mod run_acts;
@@ -45,6 +47,8 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(tokens::router())
         .merge(suppressions::router())
         .merge(accounts::router())
+        .merge(events::router())
+        .merge(files::router())
         .merge(audit::router())
         .merge(reports::router())
 }
