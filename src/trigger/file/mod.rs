@@ -51,7 +51,7 @@ const TICK: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_millis(50);
 
 /// Files whose steps are done at the same time on one node. More need more connections to servers and the database.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 /// Watches until `stop`. A place that does not answer holds up no other.
 pub async fn watch(engine: Engine, watch: Watch, stop: CancellationToken) {
