@@ -98,9 +98,12 @@ fn file(written: WrittenFile, known: &Known, at: &str, faults: &mut Faults) -> O
     Some(FileTrigger { place, pattern: pattern.ok()?, stable, same, archive, error, params: written.params })
 }
 
+/// How the text of one kind of place is read.
+type Reader = fn(&str) -> Result<Address, String>;
+
 /// The one place that is written, and its field.
 fn address(written: &WrittenFile, at: &str, faults: &mut Faults) -> Option<(Address, &'static str)> {
-    let read: [(&'static str, Option<&String>, fn(&str) -> Result<Address, String>); 3] = [
+    let read: [(&'static str, Option<&String>, Reader); 3] = [
         ("folder", written.folder.as_ref(), Address::folder),
         ("sftp", written.sftp.as_ref(), Address::sftp),
         ("s3", written.s3.as_ref(), Address::s3),

@@ -15,6 +15,10 @@ pub(super) async fn render(
         let text = "it is the file that fires a run, and this run was fired by something else".to_owned();
         return Ok(Err(broken("no-file", text)));
     };
+    if context["file"]["kept"] == false {
+        let text = format!("the bytes of {file} were thrown away, as the settings or the batch say");
+        return Ok(Err(broken("file-purged", text)));
+    }
     let media_type = media_type.unwrap_or_else(|| name::media_type(file));
     stored(toolbox, file, media_type, digest).await.map(Ok)
 }

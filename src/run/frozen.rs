@@ -72,7 +72,8 @@ async fn read(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
                   from event
                  where run.cause_kind = 'event' and event.cause_key = run.cause_key) as event,
                (select jsonb_build_object('file', jsonb_build_object(
-                           'name', regexp_replace(file.name, '[[:cntrl:]]', '_', 'g'), 'size', file.size, 'digest', file.digest, 'place', file.place))
+                           'name', regexp_replace(file.name, '[[:cntrl:]]', '_', 'g'), 'size', file.size, 'digest', file.digest, 'place', file.place,
+                           'kept', file.blob is not null))
                   from file
                  where run.cause_kind = 'file' and file.cause_key = run.cause_key) as file
           from run

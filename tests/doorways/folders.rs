@@ -8,7 +8,15 @@ use std::{
     time::Duration,
 };
 
-use postbook::trigger::file::{self, FileState};
+use postbook::{
+    catalog::batch,
+    config::Config,
+    run::{self, act::Again},
+    trigger::{
+        self,
+        file::{self, FileState},
+    },
+};
 use sqlx::PgPool;
 
 use crate::inbox::{Inbox, STABLE, claim};
@@ -189,13 +197,13 @@ async fn a_disabled_batch_takes_nothing_and_a_file_is_for_the_first_batch_it_fit
     let place = |pattern: &str| format!("folder = \"{}\", match = \"{pattern}\"", inbox.folder().display());
     inbox.subscribe_as("all", &place("*"), "yard@example.org").await;
     let author = inbox.app.author();
-    postbook::catalog::batch::enable(&inbox.app.db, &author, ("all", false)).await.unwrap();
+    batch::enable(&inbox.app.db, &author, ("all", false)).await.unwrap();
     inbox.put("notes.txt", "x");
     inbox.round().await;
     inbox.round().await;
     assert_eq!(inbox.files().await, []);
 
-    postbook::catalog::batch::enable(&inbox.app.db, &author, ("all", true)).await.unwrap();
+    batch::enable(&inbox.app.db, &author, ("all", true)).await.unwrap();
     inbox.put("orders.csv", "x");
     inbox.settle().await;
 
@@ -220,4 +228,27 @@ async fn a_place_that_is_away_is_told_of_and_looked_at_again(db: PgPool) {
     inbox.settle().await;
     assert_eq!(inbox.runs().await, 1);
     assert_eq!(file::places(&inbox.app.db, (None, 10)).await.unwrap()[0].fault, None);
+}
+
+#[sqlx::test]
+async fn a_file_whose_bytes_were_thrown_away_cannot_be_rendered_again_and_says_so(db: PgPool) {
+    let mut inbox = Inbox::start(db).await;
+    inbox.put("orders.csv", "x");
+    inbox.settle().await;
+    let run = inbox.files().await[0].run.expect("a run");
+    let mut keep = Config::from_layers(None, &Default::default()).unwrap().retention;
+    keep.files = "1 day".parse().unwrap();
+    inbox.app.engine.clock.advance(Duration::from_secs(3 * 24 * 60 * 60));
+    while run::purge::purge(&inbox.app.engine, &keep).await.unwrap() {}
+    while trigger::purge(&inbox.app.engine, &keep).await.unwrap() {}
+
+    assert_eq!(inbox.app.count("select count(*) from file where blob is null and digest is not null").await, 1);
+    let transmission = inbox.app.transmissions(run).await[0].id;
+    inbox.app.engine = inbox.app.another();
+    let again = Again { render: true, key: "again".to_owned(), by: "test".to_owned() };
+    run::act::resend(&inbox.app.engine, transmission, &again).await.unwrap();
+    inbox.app.drain().await;
+
+    let again = &inbox.app.transmissions(run).await[1];
+    assert_eq!(again.reason.as_ref().expect("a reason")["code"], "file-purged");
 }

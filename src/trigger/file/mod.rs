@@ -47,12 +47,16 @@ pub struct Watch {
 /// How often a node asks whether a look or a file is due. Less often makes files wait longer between their steps.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The least pause between two such questions, whatever the settings say.
+const LEAST: Duration = Duration::from_millis(50);
+
 /// Files whose steps are done at the same time on one node. More need more connections to servers and the database.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 /// Watches until `stop`. A place that does not answer holds up no other.
 pub async fn watch(engine: Engine, watch: Watch, stop: CancellationToken) {
     let looks = TaskTracker::new();
+    let pause = watch.look.clamp(LEAST, TICK);
     let looking = async {
         while !stop.is_cancelled() {
             match look::due(&engine, &watch).await {
@@ -62,13 +66,13 @@ pub async fn watch(engine: Engine, watch: Watch, stop: CancellationToken) {
                 }),
                 Err(error) => told(Err(error)),
             }
-            stop.run_until_cancelled(tokio::time::sleep(TICK.min(watch.look))).await;
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     };
     let handling = async {
         while !stop.is_cancelled() {
             told(handle(&engine, &watch, &stop).await);
-            stop.run_until_cancelled(tokio::time::sleep(TICK.min(watch.look))).await;
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     };
     tokio::join!(looking, handling);
