@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -54,10 +54,13 @@ pub enum NoteCode {
 }
 
 fn to_the_minute<S: Serializer>(local: &NaiveDateTime, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&local.format(MINUTE))
+    to.serialize_str(&minute(*local))
 }
 
-const MINUTE: &str = "%Y-%m-%dT%H:%M";
+/// `2026-04-01T06:00`. Patterns would be read anew for every one.
+fn minute(local: NaiveDateTime) -> String {
+    format!("{}T{:02}:{:02}", local.date(), local.hour(), local.minute())
+}
 
 /// How far ahead an occurrence is looked for. The 29th of February on one weekday comes every 28 years, or 40.
 const HORIZON: Months = Months::new(12 * 100);
@@ -77,9 +80,11 @@ impl Schedule {
     ) -> impl Iterator<Item = Occurrence> + Send + use<'a> {
         let all = self.from(calendar, after).unwrap_or_else(|| Box::new(std::iter::empty()));
         let (starts, ends) = (self.starts, self.ends);
-        let over = move |it: &Occurrence| ends.is_some_and(|ends| it.local.date() > ends);
-        let begun = move |it: &Occurrence| starts.is_none_or(|starts| it.local.date() >= starts);
-        all.take_while(move |it| !over(it)).filter(begun)
+        // Where clocks are put back at midnight, the last day comes again after the next one has begun.
+        let over = move |it: &Occurrence| ends.is_some_and(|ends| it.local.date() > ends + Days::new(1));
+        let within =
+            move |date: NaiveDate| starts.is_none_or(|starts| date >= starts) && ends.is_none_or(|ends| date <= ends);
+        all.take_while(move |it| !over(it)).filter(move |it| within(it.local.date()))
     }
 
     /// Begins shortly before the schedule starts at the earliest; `None` where no calendar reaches.
@@ -116,9 +121,8 @@ impl Schedule {
     }
 
     fn instant(&self, at: DateTime<Utc>) -> Occurrence {
-        let local = landing::local_at(self.zone, at);
-        let offset = landing::offset(self.zone, at);
-        let key = format!("{}{offset}", local.format(MINUTE));
+        let (local, offset) = landing::shown(self.zone, at);
+        let key = format!("{}{offset}", minute(local));
         Occurrence { key, local, at, offset, business_date: local.date(), notes: Vec::new() }
     }
 
@@ -144,12 +148,12 @@ impl Schedule {
 
     fn occurrence(&self, wanted: NaiveDateTime, notes: &[Note]) -> Occurrence {
         let landing = landing::land(self.zone, wanted);
-        let local = landing::local_at(self.zone, landing.at);
+        let (local, offset) = landing::shown(self.zone, landing.at);
         Occurrence {
-            key: local.format(MINUTE).to_string(),
+            key: minute(local),
             local,
             at: landing.at,
-            offset: landing::offset(self.zone, landing.at),
+            offset,
             business_date: wanted.date(),
             notes: notes.iter().cloned().chain(landing.note).collect(),
         }

@@ -10,4 +10,5 @@ mod events;
 mod people;
 mod recipients;
 mod runs;
+mod schedules;
 mod sending;

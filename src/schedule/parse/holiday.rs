@@ -48,7 +48,8 @@ fn easter(phrase: &mut Phrase) -> Result<YearDay, RuleError> {
 }
 
 fn date(phrase: &mut Phrase) -> Result<(Month, u32), RuleError> {
-    if phrase.is_empty() {
+    let begins = |word: &str| word.bytes().all(|it| it.is_ascii_digit()) || words::month(word).is_some();
+    if !phrase.peek().is_some_and(begins) {
         return Err(phrase.unexpected(REMEDY));
     }
     let (month, on) = days::of_year(phrase)?;
