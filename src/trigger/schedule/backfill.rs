@@ -73,10 +73,8 @@ pub async fn backfill(
     let known = fact::known(&mut db, &keys).await?;
     let (done, open): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|case| known.get(&case.key()).is_some_and(|known| known.taken));
-    let mut filled: Vec<_> = done
-        .iter()
-        .map(|case| told(case, ("ran", known.get(&case.key()).and_then(|known| known.run))))
-        .collect();
+    let mut filled: Vec<_> =
+        done.iter().map(|case| told(case, ("ran", known.get(&case.key()).and_then(|known| known.run)))).collect();
     if span.dry_run {
         filled.extend(open.iter().map(|case| told(case, (wish(case), None))));
     } else {
@@ -134,7 +132,8 @@ async fn cases(
 
 async fn fill(db: &mut PgConnection, open: &[Case], author: &Author) -> Result<Vec<Filled>> {
     let by = Some(author.name.clone());
-    let starts: Vec<_> = open.iter().filter(|case| wish(case) == "started").map(|it| settle::start(it, by.clone())).collect();
+    let starts: Vec<_> =
+        open.iter().filter(|case| wish(case) == "started").map(|it| settle::start(it, by.clone())).collect();
     let mut started = run::start_all(db, &starts, author.at).await?.into_iter();
     let mut rows = Vec::with_capacity(open.len());
     let mut filled = Vec::with_capacity(open.len());
