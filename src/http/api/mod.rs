@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod batches;
 mod calendar;
+mod calendars;
 mod document_body;
 mod documents;
 mod recipients;
@@ -37,6 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(transmissions::router())
         .merge(sending::router())
         .merge(documents::router())
+        .merge(calendars::router())
         .merge(recipients::router())
         .merge(users::router())
         .merge(tokens::router())
