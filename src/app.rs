@@ -30,6 +30,7 @@ use crate::{
     queue::{self, Queue},
     run::{Engine, Settings, act::ActError, sending},
     source, sweep,
+    trigger::schedule,
     worker::{self, Load},
     workflow::{self, Folder},
 };
@@ -47,6 +48,8 @@ pub struct App {
 pub struct Roles {
     /// Answers at the doors.
     pub doors: bool,
+    /// Fires batches.
+    pub triggers: bool,
     /// Serves these queues.
     pub queues: Vec<Queue>,
 }
@@ -113,7 +116,13 @@ impl App {
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
+        let triggers = async {
+            if roles.triggers {
+                schedule::watch(self.engine.clone(), self.config.schedule.poll, stop.clone()).await;
+            }
+        };
         tokio::join!(
+            triggers,
             worker::work(self.engine.clone(), load, stop.clone()),
             sweep::sweep(self.engine.clone(), duties, stop.clone()),
             keep_counting(&self.database, &self.engine, &stop),

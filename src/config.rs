@@ -40,6 +40,7 @@ pub struct Config {
     pub database: Database,
     pub http: Http,
     pub engine: Engine,
+    pub schedule: Schedule,
     pub blobs: Blobs,
     pub render: Render,
     pub remote: Remote,
@@ -93,6 +94,14 @@ pub struct Engine {
     pub workflows: Option<PathBuf>,
     pub steps: NonZeroUsize,
     pub fetchers: NonZeroUsize,
+}
+
+/// How batches fire.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    #[serde(with = "humantime_serde")]
+    pub poll: Duration,
 }
 
 /// Where the bytes of documents are kept.

@@ -1,5 +1,17 @@
 //! When schedules are due: rules in words, the awkward days, and what holds for every rule.
 
+#[path = "schedules/awkward.rs"]
+mod awkward;
+#[path = "schedules/calendars.rs"]
+mod calendars;
+#[path = "schedules/oracle.rs"]
+mod oracle;
+#[path = "schedules/preview.rs"]
+mod preview;
+#[path = "schedules/properties.rs"]
+mod properties;
+#[path = "requirements/schedules.rs"]
+mod requirements;
 #[path = "schedules/rules.rs"]
 mod rules;
 

@@ -21,6 +21,8 @@ pub struct Summary {
     pub workflow: String,
     pub run_as: String,
     pub enabled: bool,
+    /// When one of its schedules fires next.
+    pub next_at: Option<DateTime<Utc>>,
     /// The number of documents.
     pub documents: i32,
     /// The number of recipients.
@@ -42,6 +44,10 @@ pub async fn list(db: &PgPool, only: Only<'_>, (after, limit): (Option<&str>, i6
                batch_revision.run_as, batch.enabled,
                jsonb_array_length(batch_revision.definition -> 'documents') as "documents!",
                (select count(*) from recipient where recipient.revision = batch.current) as "recipients!",
+               (select min(schedule.next_at)
+                  from schedule
+                 where schedule.batch = batch.name and schedule.paused_at is null
+                   and schedule.disabled_at is null) as next_at,
                batch_revision.id as "revision: RevisionId", batch.changed_at
           from batch
           join batch_revision on batch_revision.id = batch.current

@@ -18,6 +18,7 @@ pub struct Known {
     pub users: BTreeMap<String, bool>,
     pub documents: BTreeMap<String, Document>,
     pub batches: BTreeSet<String>,
+    pub calendars: BTreeSet<String>,
     /// Channels by the names of their accounts.
     pub accounts: BTreeMap<String, String>,
 }
@@ -31,6 +32,7 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
         users: user(db, batch.run_as.as_deref()).await?,
         documents: documents(db, &named).await?,
         batches: batches(db, &named).await?,
+        calendars: calendars(db).await?,
         accounts: accounts.clone(),
     })
 }
@@ -75,6 +77,11 @@ async fn documents(db: &PgPool, names: &[String]) -> Result<BTreeMap<String, Doc
     .context("looking up documents")?;
     let read = |definition| serde_json::from_value(definition).context("reading a document's definition");
     rows.into_iter().map(|row| Ok((row.name, read(row.definition)?))).collect()
+}
+
+async fn calendars(db: &PgPool) -> Result<BTreeSet<String>> {
+    let names = sqlx::query_scalar!("select name from calendar").fetch_all(db).await;
+    Ok(names.context("reading the names of calendars")?.into_iter().collect())
 }
 
 async fn batches(db: &PgPool, names: &[String]) -> Result<BTreeSet<String>> {

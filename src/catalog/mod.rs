@@ -1,9 +1,10 @@
-//! What an administrator sets up: batches and documents, kept as revisions.
+//! What an administrator sets up: batches and documents, kept as revisions, and the calendars that schedules name.
 //!
 //! What is written is read leniently ([`read()`]), checked as a whole ([`validate`]), and saved in one transaction with
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
 pub mod batch;
+pub mod calendar;
 pub mod change;
 pub mod check;
 pub mod document;

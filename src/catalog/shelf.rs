@@ -34,8 +34,8 @@ pub enum Expect {
 pub enum SaveError {
     #[error("there is a {what} `{name}` already; change it, or write another name")]
     Exists { what: &'static str, name: String },
-    #[error("the document `{0}` was deleted meanwhile; add it again, or leave it out")]
-    Gone(String),
+    #[error("the {what} `{name}` was deleted meanwhile; add it again, or leave it out")]
+    Gone { what: &'static str, name: String },
     #[error("there are no bytes with the digest {0}; send them as `content`")]
     NoBytes(String),
     #[error(transparent)]

@@ -22,7 +22,7 @@ use crate::{
 pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
-    let schedule = schedules(input.schedule, &mut faults);
+    let schedule = schedules(input.schedule, known, &mut faults);
     let recipients = recipients(input.recipients, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
@@ -200,7 +200,7 @@ fn message(message: Option<input::Message>, faults: &mut Faults) -> Message {
     Message { subject, text, html: message.html }
 }
 
-fn schedules(schedules: Vec<Option<Written>>, faults: &mut Faults) -> Vec<Written> {
+fn schedules(schedules: Vec<Option<Written>>, known: &Known, faults: &mut Faults) -> Vec<Written> {
     for (index, schedule) in schedules.iter().enumerate() {
         let at = format!("schedule/{index}");
         let Some(schedule) = schedule else {
@@ -211,6 +211,10 @@ fn schedules(schedules: Vec<Option<Written>>, faults: &mut Faults) -> Vec<Writte
         for flaw in schedule.read().err().into_iter().flatten() {
             faults.add(format!("{at}/{}", flaw.field), flaw.text);
         }
+        if let Some(calendar) = schedule.calendar.as_ref().filter(|calendar| !known.calendars.contains(*calendar)) {
+            let text = format!("there is no calendar `{calendar}`; add it, or write the name of one there is");
+            faults.add(format!("{at}/calendar"), text);
+        }
     }
     schedules.into_iter().flatten().collect()
 }
@@ -218,8 +222,7 @@ fn schedules(schedules: Vec<Option<Written>>, faults: &mut Faults) -> Vec<Writte
 /// Where a schedule has no zone that can be read, that was told already.
 fn zone_of(written: Option<String>, schedule: &[Written], faults: &mut Faults) -> Tz {
     let Some(written) = written else {
-        let first = schedule.first().and_then(|schedule| schedule.zone.as_deref());
-        return first.and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
+        return schedule.first().and_then(|schedule| schedule.read().ok()).map_or(Tz::UTC, |schedule| schedule.zone);
     };
     written.parse().unwrap_or_else(|_| {
         faults.add("zone", format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod apply;
+mod calendar;
 mod check;
 mod demo;
 mod export;
@@ -12,6 +13,8 @@ mod people;
 mod print;
 mod reports;
 mod runs;
+mod schedule;
+mod schedules;
 mod sending;
 mod show;
 mod up;
@@ -95,6 +98,8 @@ enum Command {
     Settle(runs::Settle),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
+    /// Lists when batches fire and fired.
+    Calendar(calendar::Calendar),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
     /// Lists accounts, and whether they are paused.
@@ -113,6 +118,9 @@ enum Command {
     /// Makes and revokes API tokens.
     #[command(subcommand)]
     Token(people::Token),
+    /// Shows when schedules are due, lists, pauses and resumes them, and runs afterwards what was not run.
+    #[command(subcommand)]
+    Schedule(schedule::Commands),
     /// Measures steps, rendering, expanding and archives on a private Postgres.
     Bench(crate::bench::Bench),
     /// Renders documents for the process that started this one.
@@ -169,6 +177,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
         Command::Sending(sending) => sending.run(&place).await?,
+        Command::Calendar(calendar) => calendar.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,
@@ -176,6 +185,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Reports(reports) => reports.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
+        Command::Schedule(schedule) => return schedule.run(&place).await,
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");

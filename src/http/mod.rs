@@ -9,6 +9,7 @@ mod body;
 mod docs;
 mod finish;
 mod health;
+mod ical;
 mod idempotency;
 mod json;
 mod metrics;

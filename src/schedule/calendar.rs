@@ -1,8 +1,18 @@
 //! Which days are business days.
+//!
+//! A calendar is written as rules for every year, as an iCalendar file, or both ([`Written`]); read, it is a weekend and a
+//! list of dates.
+
+mod holidays;
+mod icalendar;
+mod observed;
+mod written;
 
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
+
+pub use written::{Flaw, Holiday, Written};
 
 use super::Roll;
 

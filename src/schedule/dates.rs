@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use chrono::{Datelike, Days, Month, Months, NaiveDate, NaiveTime, Weekday};
 
-use super::{Calendar, Minute, MonthDay, Note, NoteCode, Nth, Rule, Schedule, ShortMonth, Time};
+use super::{
+    Calendar, Minute, MonthDay, Note, NoteCode, Nth, Recurrence, Rule, Schedule, ShortMonth, Time, landing, month,
+};
 
 /// A date with its times, and what there is to say about it.
 #[derive(Debug, Clone)]
@@ -53,8 +55,26 @@ pub(super) fn dates<'a>(schedule: &'a Schedule, calendar: &'a Calendar, from: Na
             Box::new(from.iter_days().map(move |date| Dated { date, times: times.clone().into(), notes: Vec::new() }))
         }
         Rule::Cron { line } => timed(line.times(), from.iter_days().filter(|date| line.is_on(*date)).map(plain)),
+        Rule::Rrule { line } => Box::new(recurring(schedule, line, from)),
         Rule::OnDemand {} | Rule::Hours { .. } => Box::new(std::iter::empty()),
     }
+}
+
+/// The dates of a recurrence rule until its own end.
+fn recurring<'a>(
+    schedule: &'a Schedule,
+    line: &'a Recurrence,
+    from: NaiveDate,
+) -> impl Iterator<Item = Dated<'a>> + Send + 'a {
+    let lasts = |date: NaiveDate, time: &Time| {
+        let local = date.and_time(time.0);
+        line.lasts(local, landing::land(schedule.zone, local).at)
+    };
+    let kept = move |(date, mut times): (NaiveDate, Vec<Time>)| {
+        times.retain(|time| lasts(date, time));
+        (!times.is_empty()).then_some(Dated { date, times: times.into(), notes: Vec::new() })
+    };
+    line.dates(anchor(schedule), from).map_while(kept)
 }
 
 /// A day of a rule, before it gets the rule's times.
@@ -130,20 +150,12 @@ impl<'a> Monthly<'a> {
 
     fn day(&self, month: NaiveDate, day: MonthDay) -> Option<Day> {
         match day {
-            MonthDay::Last => last_of(month).map(plain),
+            MonthDay::Last => month::last_day(month).map(plain),
             MonthDay::Day(day) => match month.with_day(day) {
                 Some(date) => Some(plain(date)),
                 None => self.missing(month, day),
             },
-            MonthDay::Weekday(Nth::From(nth), weekday) => {
-                let nth = u8::try_from(nth).ok()?;
-                NaiveDate::from_weekday_of_month_opt(month.year(), month.month(), weekday, nth).map(plain)
-            }
-            MonthDay::Weekday(Nth::Last, weekday) => {
-                let last = last_of(month)?;
-                let back = last.weekday().days_since(weekday);
-                last.checked_sub_days(Days::new(u64::from(back))).map(plain)
-            }
+            MonthDay::Weekday(nth, weekday) => month::weekday(month, nth, weekday).map(plain),
             MonthDay::Business(nth) => self.business_day(month, nth).map(plain),
         }
     }
@@ -152,7 +164,7 @@ impl<'a> Monthly<'a> {
     fn missing(&self, month: NaiveDate, day: u32) -> Option<Day> {
         let date = match self.short {
             ShortMonth::Skip => return None,
-            ShortMonth::LastDay => last_of(month)?,
+            ShortMonth::LastDay => month::last_day(month)?,
             ShortMonth::FirstOfNext => month.checked_add_months(Months::new(1))?,
         };
         let text = format!("{} has no day {day}; it is {}", month.format("%B %Y"), date.format("%-d %B"));
@@ -160,7 +172,7 @@ impl<'a> Monthly<'a> {
     }
 
     fn business_day(&self, month: NaiveDate, nth: Nth) -> Option<NaiveDate> {
-        let last = last_of(month)?;
+        let last = month::last_day(month)?;
         let mut days =
             month.iter_days().take_while(|day| *day <= last).filter(|day| self.calendar.is_business_day(*day));
         match nth {
@@ -174,8 +186,4 @@ impl<'a> Monthly<'a> {
 fn first_of(month: i64) -> Option<NaiveDate> {
     let year = i32::try_from(month.div_euclid(12)).ok()?;
     NaiveDate::from_ymd_opt(year, u32::try_from(month.rem_euclid(12)).ok()? + 1, 1)
-}
-
-fn last_of(month: NaiveDate) -> Option<NaiveDate> {
-    month.checked_add_months(Months::new(1))?.pred_opt()
 }

@@ -1,8 +1,8 @@
 //! Rules that count instants: every hour that passes, not every hour that clocks show.
 
-use std::collections::VecDeque;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
-use chrono::{DateTime, Days, Duration, NaiveTime, Utc};
+use chrono::{DateTime, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
@@ -11,39 +11,33 @@ use super::{
     landing,
 };
 
-/// Every instant after `after` at which clocks show one of the times of these dates, which begin two days before.
+/// Further than any zone is from UTC.
+const AWAY: Duration = Duration::days(1);
+
+/// Every instant after `after` at which clocks show one of the times of these dates.
 ///
-/// It goes by days of UTC, whose instants are put in order: where clocks are put back, the order of local times is not
-/// that of instants.
+/// Where clocks are put back, the order of local times is not that of instants: one waits here until no date that is still
+/// to come can have an earlier one.
 pub(super) fn on_clocks<'a>(
     zone: Tz,
     after: DateTime<Utc>,
     dates: impl Iterator<Item = Dated<'a>> + Send,
 ) -> impl Iterator<Item = DateTime<Utc>> + Send {
     let mut dates = dates.peekable();
-    let mut near: VecDeque<Dated<'a>> = VecDeque::new();
-    let midnight = after.date_naive().and_time(NaiveTime::MIN).and_utc();
-    let mut next_day = Some(midnight);
-    let days = std::iter::from_fn(move || {
-        // Without a date that is left, there is nothing more to look for.
-        if near.is_empty() && dates.peek().is_none() {
-            return None;
+    let mut waiting = BinaryHeap::new();
+    let instants = std::iter::from_fn(move || {
+        while let Some(next) = dates.peek() {
+            let earliest = next.date.and_time(NaiveTime::MIN).and_utc() - AWAY;
+            if waiting.peek().is_some_and(|Reverse(at)| *at < earliest) {
+                break;
+            }
+            let locals = next.times.iter().map(|time| next.date.and_time(time.0));
+            waiting.extend(locals.flat_map(|local| landing::every(zone, local)).map(Reverse));
+            dates.next();
         }
-        let day = next_day?;
-        next_day = day.checked_add_days(Days::new(1));
-        let end = next_day?;
-        // Zones are at most a day from UTC.
-        while let Some(dated) = dates.next_if(|dated| dated.date <= end.date_naive() + Days::new(1)) {
-            near.push_back(dated);
-        }
-        near.retain(|dated| dated.date + Days::new(2) > day.date_naive());
-        let locals = near.iter().flat_map(|dated| dated.times.iter().map(|time| dated.date.and_time(time.0)));
-        let mut found: Vec<_> = locals.flat_map(|local| landing::every(zone, local)).collect();
-        found.retain(|at| (day..end).contains(at));
-        found.sort();
-        Some(found)
+        waiting.pop().map(|Reverse(at)| at)
     });
-    days.flatten().filter(move |at| *at > after)
+    instants.filter(move |at| *at > after)
 }
 
 /// Every so many hours from the beginning of the first day, whatever clocks show.

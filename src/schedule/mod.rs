@@ -12,14 +12,18 @@ mod dates;
 mod error;
 mod hourly;
 mod landing;
+mod month;
 mod occurrence;
 mod parse;
 mod policy;
 mod print;
+mod recurrence;
+mod remark;
 mod rule;
 mod time;
 mod words;
 mod written;
+mod year_day;
 
 pub mod calendar;
 
@@ -34,9 +38,11 @@ pub use cron::Cron;
 pub use error::RuleError;
 pub use occurrence::{Note, NoteCode, Occurrence};
 pub use policy::{Missed, Once, Overlap, PolicyError, Roll, ShortMonth};
+pub use recurrence::Recurrence;
 pub use rule::{MonthDay, Nth, Rule};
 pub use time::{Minute, Time};
 pub use written::{Flaw, Written};
+pub use year_day::YearDay;
 
 /// When something is due, and what is to be done about the awkward cases. Its serde shape is [`Written`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,10 @@
 //! Read word by word; the first one that does not fit is named, with what could stand there.
 
 mod days;
+mod holiday;
 mod phrase;
 
-use super::{Minute, MonthDay, Rule, RuleError, Time, words};
+use super::{Minute, MonthDay, Rule, RuleError, Time, YearDay, words};
 use phrase::Phrase;
 
 /// What is offered when nothing fits.
@@ -18,6 +19,10 @@ pub(super) fn rule(text: &str) -> Result<Rule, RuleError> {
     let trimmed = text.trim();
     if let Some(line) = after_word(trimmed, "cron") {
         return Ok(Rule::Cron { line: line.parse()? });
+    }
+    let bare = trimmed.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("freq="));
+    if let Some(line) = after_word(trimmed, "rrule").or(bare.then_some(trimmed)) {
+        return Ok(Rule::Rrule { line: line.parse()? });
     }
     let lower = trimmed.to_lowercase();
     let mut phrase = Phrase::new(&lower);
@@ -178,4 +183,16 @@ fn at(phrase: &mut Phrase) -> Result<Vec<Time>, RuleError> {
 
 fn at_or_end_of_day(phrase: &mut Phrase) -> Result<Vec<Time>, RuleError> {
     if phrase.is_empty() { Ok(vec![Time::END_OF_DAY]) } else { at(phrase) }
+}
+
+/// Reads a day of every year, or of one.
+pub(super) fn year_day(text: &str) -> Result<YearDay, RuleError> {
+    if let Ok(date) = text.trim().parse() {
+        return Ok(YearDay::Once(date));
+    }
+    let lower = text.trim().to_lowercase();
+    let mut phrase = Phrase::new(&lower);
+    let day = holiday::day(&mut phrase)?;
+    phrase.end()?;
+    Ok(day)
 }

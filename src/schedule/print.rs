@@ -31,6 +31,7 @@ impl fmt::Display for Rule {
                 dated(f, &period(*every, "yearly", "years"), (&date, at))
             }
             Self::Cron { line } => write!(f, "cron {line}"),
+            Self::Rrule { line } => write!(f, "rrule {line}"),
         }
     }
 }

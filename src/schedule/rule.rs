@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use chrono::{Month, Weekday};
 use serde::{Deserialize, Serialize};
 
-use super::{Minute, RuleError, Time, cron::Cron, parse, words};
+use super::{Minute, RuleError, Time, cron::Cron, parse, recurrence::Recurrence, words};
 
 /// What recurs, in the local time of some zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub enum Rule {
     },
     /// A line of five fields, as crontab(5) has it.
     Cron { line: Cron },
+    /// A recurrence rule of RFC 5545.
+    Rrule { line: Recurrence },
 }
 
 fn one() -> u32 {
@@ -102,6 +104,7 @@ impl Rule {
         match self {
             Self::Hourly { .. } | Self::Hours { .. } => true,
             Self::Cron { line } => line.every_hour(),
+            Self::Rrule { line } => line.every_hour(),
             _ => false,
         }
     }
@@ -114,6 +117,7 @@ impl Rule {
             | Self::Weekly { every, .. }
             | Self::Monthly { every, .. }
             | Self::Yearly { every, .. } => *every > 1,
+            Self::Rrule { line } => line.needs_start(),
             _ => false,
         }
     }
@@ -121,7 +125,7 @@ impl Rule {
     /// Puts lists in order, and refuses what cannot be.
     pub(super) fn settled(mut self) -> Result<Self, RuleError> {
         let (every, at, on) = match &mut self {
-            Self::OnDemand {} | Self::Cron { .. } => return Ok(self),
+            Self::OnDemand {} | Self::Cron { .. } | Self::Rrule { .. } => return Ok(self),
             Self::Hourly { at, between } => {
                 put_in_order(at, "minute, such as `:15`")?;
                 if between.is_some_and(|(from, to)| from > to) {

@@ -93,6 +93,9 @@ impl Written {
     /// # Errors
     /// All that is wrong with it.
     pub fn read(&self) -> Result<Schedule, Vec<Flaw>> {
+        if let Some((words, zone)) = self.zone_in_words() {
+            return Self { rule: Some(words.into()), zone: Some(zone.to_owned()), ..self.clone() }.read();
+        }
         let mut flaws = Flaws(Vec::new());
         let rule = self.rule(&mut flaws).unwrap_or(Rule::OnDemand {});
         let schedule = Schedule {
@@ -152,6 +155,12 @@ impl Written {
         rule.map_err(|text| flaws.add(field, text)).ok()
     }
 
+    /// The zone that stands behind the rule, as in `daily at 06:00, Europe/Amsterdam`, where none is written beside it.
+    fn zone_in_words(&self) -> Option<(&str, &str)> {
+        let (words, zone) = self.rule.as_ref()?.as_str()?.rsplit_once(',')?;
+        (self.zone.is_none() && zone.trim().parse::<Tz>().is_ok()).then_some((words, zone.trim()))
+    }
+
     fn zone(&self, flaws: &mut Flaws) -> Tz {
         let Some(written) = &self.zone else {
             flaws.add("zone", "is missing; write a zone such as `Europe/Amsterdam`");
@@ -203,6 +212,9 @@ impl Flaws {
         let moves = !matches!(schedule.roll, Roll::None | Roll::Skip);
         if moves && schedule.rule.counts_instants() {
             self.add("roll", "does not go with an hourly rule, which can only leave free days out; write `skip`");
+        }
+        if matches!(&schedule.rule, Rule::Rrule { line } if line.counts()) && schedule.starts.is_none() {
+            self.add("starts", "is missing, and COUNT counts from it; write a date such as `2026-01-31`");
         }
         if schedule.pause_after == Some(0) {
             self.add("pause_after", "would pause it before it ever ran; write 1 or more, or leave it out");

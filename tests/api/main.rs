@@ -9,4 +9,5 @@ mod door;
 mod people;
 mod recipients;
 mod runs;
+mod schedules;
 mod sending;

@@ -3,6 +3,8 @@
 mod accounts;
 mod audit;
 mod batches;
+mod calendar;
+mod calendars;
 mod document_body;
 mod documents;
 mod recipients;
@@ -11,6 +13,7 @@ mod run_acts;
 mod run_events;
 mod run_files;
 mod runs;
+mod schedules;
 mod sending;
 mod starts;
 mod suppressions;
@@ -27,6 +30,8 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
         .merge(starts::router())
+        .merge(schedules::router())
+        .merge(calendar::router())
         .merge(runs::router())
         .merge(run_acts::router())
         .merge(run_files::router())
@@ -34,6 +39,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(transmissions::router())
         .merge(sending::router())
         .merge(documents::router())
+        .merge(calendars::router())
         .merge(recipients::router())
         .merge(users::router())
         .merge(tokens::router())
