@@ -83,13 +83,12 @@ impl App {
         clock.follow(db::time(&database.pool)).await?;
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
-        let settings =
-            Settings {
-                worker: worker_name(),
-                lease: config.engine.lease,
-                deaths: i32::from(config.engine.deaths),
-                monitor: config.monitor.clone(),
-            };
+        let settings = Settings {
+            worker: worker_name(),
+            lease: config.engine.lease,
+            deaths: i32::from(config.engine.deaths),
+            monitor: config.monitor.clone(),
+        };
         let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock).watching(places);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })

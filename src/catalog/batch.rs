@@ -114,11 +114,13 @@ pub async fn is_there(db: &PgPool, name: &str, only: Only<'_>) -> Result<bool> {
 /// Lets a batch fire, or keeps it from firing. False when there is none of this name.
 pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool)) -> Result<bool> {
     let mut db = db.begin().await.context("beginning to switch a batch")?;
-    let before =
-        sqlx::query_scalar!("select enabled from batch where name = $1 and deleted_at is null and not own for update", name)
-            .fetch_optional(&mut *db)
-            .await
-            .with_context(|| format!("locking batch {name}"))?;
+    let before = sqlx::query_scalar!(
+        "select enabled from batch where name = $1 and deleted_at is null and not own for update",
+        name
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .with_context(|| format!("locking batch {name}"))?;
     if before == Some(!enabled) {
         sqlx::query!("update batch set enabled = $2, changed_at = $3 where name = $1", name, enabled, author.at)
             .execute(&mut *db)

@@ -1,6 +1,6 @@
 //! Calendars: which days are business days, by name, for the schedules that name them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Expect, Faults, SaveError, Saved, name::named};
+use super::{Expect, Faults, SaveError, Saved, change, name};
 use crate::{
     audit::{self, Author, Deed},
     schedule::Calendar,
@@ -48,8 +48,8 @@ pub enum DeleteError {
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
 pub fn check(mut written: Written, mut faults: Faults) -> Result<Draft, Faults> {
-    let name = named(written.name.take(), &mut faults);
-    let title = super::name::titled(written.title.take(), &name, &mut faults);
+    let name = name::named(written.name.take(), &mut faults);
+    let title = name::titled(written.title.take(), &name, &mut faults);
     for flaw in written.read().err().into_iter().flatten() {
         faults.add(flaw.at, flaw.text);
     }
@@ -110,6 +110,26 @@ pub async fn all(db: &PgPool) -> Result<BTreeMap<String, Calendar>> {
     Ok(calendars)
 }
 
+/// Those of `names` that are there, each read or with what is wrong with it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn named(db: &mut PgConnection, names: &BTreeSet<String>) -> Result<BTreeMap<String, Result<Calendar>>> {
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let names: Vec<_> = names.iter().cloned().collect();
+    let rows = sqlx::query!("select name, definition from calendar where name = any($1)", &names)
+        .fetch_all(db)
+        .await
+        .context("reading calendars")?;
+    let calendar = |name: &str, definition| {
+        let written = serde_json::from_value(definition).with_context(|| format!("calendar {name}"))?;
+        read(name, &written)
+    };
+    Ok(rows.into_iter().map(|row| (row.name.clone(), calendar(&row.name, row.definition))).collect())
+}
+
 fn read(name: &str, written: &Written) -> Result<Calendar> {
     written.read().map_err(|flaws| {
         let flaws: Vec<_> = flaws.iter().map(|flaw| format!("{}: {}", flaw.at, flaw.text)).collect();
@@ -140,9 +160,12 @@ pub async fn save(db: &PgPool, author: &Author, draft: Draft, expect: Expect) ->
     let saved = match (added.rows_affected(), expect) {
         (1, _) => Saved::Created,
         (_, Expect::Absent) => return Err(SaveError::Exists { what: "calendar", name }),
-        _ if change(&mut db, author, (&name, &definition)).await? => Saved::Changed,
+        _ if replace(&mut db, author, (&name, &definition)).await? => Saved::Changed,
         _ => return Ok(Saved::Unchanged),
     };
+    for batch in used_by(&mut db, &name).await? {
+        change::note_held(&mut db, author, &batch).await?;
+    }
     let detail = json!({ "holidays": written.holiday.len(), "ics": written.ics.is_some() });
     audit::record(&mut db, author, Deed { action: "calendar.saved", object: &name, detail }).await?;
     db.commit().await.context("saving a calendar")?;
@@ -150,7 +173,7 @@ pub async fn save(db: &PgPool, author: &Author, draft: Draft, expect: Expect) ->
 }
 
 /// False when it is the same already.
-async fn change(
+async fn replace(
     db: &mut PgConnection,
     author: &Author,
     (name, definition): (&str, &serde_json::Value),

@@ -40,6 +40,16 @@ pub(super) async fn note(db: &mut PgConnection, author: &Author, name: &str) -> 
     Ok(())
 }
 
+/// Notes the same of a batch that did not change itself, but something that its schedules name. It is held first, so that
+/// what is noted last is what counts.
+pub(super) async fn note_held(db: &mut PgConnection, author: &Author, name: &str) -> Result<()> {
+    sqlx::query!("select name from batch where name = $1 for no key update", name)
+        .fetch_optional(&mut *db)
+        .await
+        .with_context(|| format!("holding batch {name}"))?;
+    note(db, author, name).await
+}
+
 /// Takes all changes of up to `most` batches, in their order, and keeps everybody else from these batches until the end
 /// of the caller's transaction. Batches that somebody holds are left for later.
 ///

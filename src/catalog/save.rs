@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, change, document,
-    limit,
-    recipient,
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, change,
+    document, limit, recipient,
 };
 use crate::{
     audit::{self, Author, Deed},

@@ -10,10 +10,11 @@ mod check;
 mod demo;
 mod export;
 mod people;
-mod reports;
 mod print;
+mod reports;
 mod runs;
 mod schedule;
+mod schedules;
 mod sending;
 mod show;
 mod up;
@@ -97,9 +98,6 @@ enum Command {
     Settle(runs::Settle),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
-    /// Shows when a rule is due; lists, pauses and resumes schedules, and runs afterwards what was not run.
-    #[command(subcommand)]
-    Schedule(schedule::Schedule),
     /// Lists when batches fire and fired.
     Calendar(calendar::Calendar),
     /// Writes all files of a run into a ZIP.
@@ -120,6 +118,9 @@ enum Command {
     /// Makes and revokes API tokens.
     #[command(subcommand)]
     Token(people::Token),
+    /// Shows when schedules are due, lists, pauses and resumes them, and runs afterwards what was not run.
+    #[command(subcommand)]
+    Schedule(schedule::Commands),
     /// Measures steps, rendering, expanding and archives on a private Postgres.
     Bench(crate::bench::Bench),
     /// Renders documents for the process that started this one.

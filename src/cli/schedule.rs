@@ -1,145 +1,170 @@
-//! Commands about schedules: when they are due, how they stand, pausing them, and running afterwards what was not run.
+//! When schedules are due.
 
-mod preview;
+use std::{path::Path, process::ExitCode};
 
-use std::process::ExitCode;
-
-use anyhow::Result;
-use chrono::NaiveDate;
+use anyhow::{Context, Result, anyhow};
+use chrono::{Days, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Place, author, print};
+use super::{Place, print, schedules};
 use crate::{
-    app::App,
-    trigger::schedule::{self, Filled, Scheduled, Span},
+    catalog::calendar as calendars,
+    clock::Clock,
+    schedule::{Calendar, Occurrence, Schedule, Written, calendar},
 };
 
-/// What is done about schedules.
+/// Says when schedules are due, and acts on those of batches.
 #[derive(Debug, Subcommand)]
-pub(super) enum Schedule {
+pub(super) enum Commands {
     /// Shows the next occurrences of a rule, by the same code that fires them.
-    Preview(preview::Preview),
+    Preview(Preview),
     #[command(flatten)]
-    Kept(Kept),
+    Act(schedules::Act),
 }
 
-/// What is done about the schedules of batches.
-#[derive(Debug, Subcommand)]
-pub(super) enum Kept {
-    /// Lists schedules: whether they fire, and when next.
-    List(List),
-    /// Keeps the schedules of a batch from firing. What comes due meanwhile is skipped and says so.
-    Pause(Pause),
-    /// Lets them fire again. What passed meanwhile stays skipped.
-    Resume(Resume),
-    /// Runs afterwards what did not run, each about its own date.
-    Backfill(Backfill),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct List {
-    /// Only of this batch.
-    batch: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Pause {
-    batch: String,
-    /// Why, for whoever finds it paused.
-    #[arg(long)]
-    note: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Resume {
-    batch: String,
-    /// For the audit log.
-    #[arg(long)]
-    note: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Backfill {
-    batch: String,
-    /// The first business date.
-    #[arg(long)]
-    from: NaiveDate,
-    /// The last business date.
-    #[arg(long)]
-    to: NaiveDate,
-    /// Only say what would be done.
-    #[arg(long)]
-    dry_run: bool,
-}
-
-impl Schedule {
+impl Commands {
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode> {
         match self {
             Self::Preview(preview) => preview.run(place).await,
-            Self::Kept(kept) => kept.run(place).await.map(|()| ExitCode::SUCCESS),
+            Self::Act(act) => act.run(place).await.map(|()| ExitCode::SUCCESS),
         }
     }
 }
 
-impl Kept {
-    async fn run(self, place: &Place) -> Result<()> {
+/// Shows the next occurrences of a rule.
+#[derive(Debug, Args)]
+pub(super) struct Preview {
+    /// The rule in words, such as "monthly on the 2nd tuesday at 06:00".
+    #[arg(required_unless_present_any = ["cron", "rrule"], conflicts_with_all = ["cron", "rrule"])]
+    rule: Option<String>,
+    /// A cron line of five fields instead.
+    #[arg(long, value_name = "LINE", conflicts_with = "rrule")]
+    cron: Option<String>,
+    /// A recurrence rule of RFC 5545 instead.
+    #[arg(long, value_name = "LINE")]
+    rrule: Option<String>,
+    /// The zone, such as Europe/Amsterdam.
+    #[arg(long)]
+    zone: Option<String>,
+    /// The first local date to look at; from now on when absent.
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// How many.
+    #[arg(long, default_value_t = 10)]
+    count: usize,
+    /// The first date of the schedule, from which `every 3 days` counts.
+    #[arg(long, value_name = "DATE")]
+    starts: Option<String>,
+    /// The last date of the schedule.
+    #[arg(long, value_name = "DATE")]
+    ends: Option<String>,
+    /// Holidays: a .toml or .ics file, or the name of a calendar in the catalogue.
+    #[arg(long, value_name = "FILE|NAME")]
+    calendar: Option<String>,
+    /// Where an occurrence on a free day goes: none, skip, following, preceding, modified_following.
+    #[arg(long)]
+    roll: Option<String>,
+    /// Where the 31st of a shorter month goes: last_day, skip, first_of_next.
+    #[arg(long)]
+    short_month: Option<String>,
+    /// Take `weekdays` with Saturdays and Sundays.
+    #[arg(long)]
+    weekends: bool,
+}
+
+impl Preview {
+    async fn run(self, place: &Place) -> Result<ExitCode> {
+        let mut schedule = match self.written().read() {
+            Ok(schedule) => schedule,
+            Err(flaws) => {
+                flaws.iter().for_each(|flaw| eprintln!("postbook: {}: {}", flaw.field, flaw.text));
+                return Ok(ExitCode::from(2));
+            }
+        };
+        let today = Clock::default().now().with_timezone(&schedule.zone).date_naive();
+        let from = self.from.unwrap_or(today);
+        let counted = schedule.rule.needs_start() && schedule.starts.is_none();
+        if counted {
+            schedule.starts = Some(from);
+        }
+        let calendar = self.calendar(place).await?;
+        let items = self.occurrences(&schedule, &calendar);
+        if place.json {
+            let rule = schedule.rule.to_string();
+            let zone = schedule.zone.name();
+            print::json(&json!({ "rule": rule, "zone": zone, "policies": schedule.policies(), "items": items }))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        table(&items);
+        println!("{} in {}.", schedule.rule, schedule.zone);
+        schedule.policies().iter().for_each(|policy| println!("{policy}"));
+        if counted {
+            println!("It is counted from {from} here; a schedule counts from its `starts`, which --starts sets.");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn written(&self) -> Written {
+        Written {
+            rule: self.rule.clone().map(Value::String),
+            cron: self.cron.clone(),
+            rrule: self.rrule.clone(),
+            zone: self.zone.clone(),
+            starts: self.starts.clone(),
+            ends: self.ends.clone(),
+            roll: self.roll.clone(),
+            short_month: self.short_month.clone(),
+            weekends: self.weekends.then_some(true),
+            ..Written::default()
+        }
+    }
+
+    fn occurrences(&self, schedule: &Schedule, calendar: &Calendar) -> Vec<Occurrence> {
+        // Where zones are far from UTC, a date begins up to a day earlier; what comes before it is left out below.
+        let early =
+            |date: NaiveDate| date.checked_sub_days(Days::new(2)).map(|date| date.and_time(NaiveTime::MIN).and_utc());
+        let after =
+            self.from.map_or_else(|| Some(Clock::default().now()), early).unwrap_or(chrono::DateTime::<Utc>::MIN_UTC);
+        let begun = |it: &Occurrence| self.from.is_none_or(|from| it.local.date() >= from);
+        schedule.after(calendar, after).filter(begun).take(self.count).collect()
+    }
+
+    async fn calendar(&self, place: &Place) -> Result<Calendar> {
+        let Some(named) = &self.calendar else { return Ok(Calendar::default()) };
+        let path = Path::new(named);
+        if path.extension().is_some() || path.exists() {
+            return read(path);
+        }
         let app = place.open().await?;
-        match self {
-            Self::List(list) => listed(&app, place, list.batch.as_deref()).await?,
-            Self::Pause(Pause { batch, note }) => {
-                schedule::pause(&app.engine, &author(&app), (&batch, &note)).await?;
-                listed(&app, place, Some(&batch)).await?;
-            }
-            Self::Resume(Resume { batch, note }) => {
-                schedule::resume(&app.engine, &author(&app), (&batch, note.as_deref())).await?;
-                listed(&app, place, Some(&batch)).await?;
-            }
-            Self::Backfill(Backfill { batch, from, to, dry_run }) => {
-                let span = Span { from, to, dry_run };
-                filled(schedule::backfill(&app.engine, &author(&app), (&batch, span)).await?, place)?;
-            }
-        }
-        app.database.close().await
+        let calendar = calendars::find(&app.database.pool, Some(named)).await;
+        app.database.close().await?;
+        calendar
     }
 }
 
-async fn listed(app: &App, place: &Place, batch: Option<&str>) -> Result<()> {
-    let schedules = schedule::schedules(&app.database.pool, (batch, None), app.engine.clock.now()).await?;
-    if place.json {
-        return print::json(&json!({ "items": schedules }));
-    }
-    print::table(["batch", "", "schedule", "zone", "next", "fires", ""], schedules.into_iter().map(row));
-    Ok(())
-}
-
-fn row(it: Scheduled) -> [String; 7] {
-    let why = match (it.fault, it.paused_by, it.paused_note) {
-        (Some(fault), ..) => fault,
-        (None, Some(by), Some(note)) => format!("paused by {by}: {note}"),
-        _ if it.enabled_at.is_none() && !it.fires => "the batch is disabled".to_owned(),
-        _ => String::new(),
+/// A calendar in a file.
+fn read(path: &Path) -> Result<Calendar> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let written = match path.extension().is_some_and(|extension| extension == "ics") {
+        true => calendar::Written { ics: Some(text), ..Default::default() },
+        false => toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?,
     };
-    let fires = if it.fires { "yes" } else { "NO" };
-    [
-        it.batch,
-        it.position.to_string(),
-        it.words,
-        it.schedule.zone.unwrap_or_default(),
-        it.next.map(|next| next.local).unwrap_or_default(),
-        fires.to_owned(),
-        why,
-    ]
+    written.read().map_err(|flaws| {
+        let flaws: Vec<_> = flaws.iter().map(|flaw| format!("  {}: {}", flaw.at, flaw.text)).collect();
+        anyhow!("{} is no calendar:\n{}", path.display(), flaws.join("\n"))
+    })
 }
 
-fn filled(filled: Vec<Filled>, place: &Place) -> Result<()> {
-    if place.json {
-        return print::json(&json!({ "items": filled }));
-    }
-    let rows = filled.into_iter().map(|it| {
-        let run = it.run.map(|run| run.to_string()).unwrap_or_default();
-        [it.key, it.business_date.to_string(), it.outcome.to_owned(), run]
+fn table(items: &[Occurrence]) {
+    let rows = items.iter().map(|it| {
+        let notes: Vec<_> = it.notes.iter().map(|note| note.text.as_str()).collect();
+        [
+            it.local.format("%a %Y-%m-%d %H:%M").to_string(),
+            it.at.format("%Y-%m-%d %H:%MZ").to_string(),
+            it.offset.clone(),
+            notes.join("; "),
+        ]
     });
-    print::table(["occurrence", "for", "", "run"], rows);
-    Ok(())
+    print::table(["local time", "UTC", "offset", "notes"], rows);
 }

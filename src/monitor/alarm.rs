@@ -189,9 +189,6 @@ const KEPT: chrono::Duration = chrono::Duration::days(60);
 /// # Errors
 /// When the database cannot be written.
 pub async fn forget(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
-    sqlx::query!("delete from alarm where told_at < $1", now - KEPT)
-        .execute(db)
-        .await
-        .context("forgetting alarms")?;
+    sqlx::query!("delete from alarm where told_at < $1", now - KEPT).execute(db).await.context("forgetting alarms")?;
     Ok(())
 }

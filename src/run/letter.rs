@@ -209,12 +209,7 @@ impl Desk {
     }
 }
 
-async fn item(
-    db: &mut PgConnection,
-    run: RunId,
-    document: DocumentRevisionId,
-    letter: &Letter<'_>,
-) -> Result<ItemId> {
+async fn item(db: &mut PgConnection, run: RunId, document: DocumentRevisionId, letter: &Letter<'_>) -> Result<ItemId> {
     sqlx::query_scalar!(
         r#"
         insert into item (run, key, position, name, revision, params)

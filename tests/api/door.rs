@@ -170,7 +170,8 @@ fn engine(shelf: &catalog::Shelf) -> Engine {
         expressions: Expressions::default(),
         secrets: BTreeMap::new(),
     };
-    let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
+    let settings =
+        Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
     Engine::new(shelf.db.clone(), channels, toolbox, settings)
 }
 

@@ -101,7 +101,7 @@ async fn what_is_wrong_with_a_user_is_told(db: PgPool) {
         answer.fault(place);
     }
     let silent = door.post("/api/v1/users", json!({ "name": "night", "monitor": true })).await;
-    assert!(silent.fault("contacts/email").contains("told by mail"));
+    assert!(silent.fault("contacts/email").contains("told by email"));
 }
 
 #[sqlx::test]

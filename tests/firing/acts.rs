@@ -32,7 +32,11 @@ async fn what_passes_while_a_schedule_is_paused_is_skipped_with_the_note(db: PgP
     let told: Vec<_> = rows.iter().map(|row| row.told()).collect();
     assert_eq!(
         told,
-        ["2035-05-01T06:00 skipped schedule-paused", "2035-05-02T06:00 skipped schedule-paused", "2035-05-03T06:00 ran"]
+        [
+            "2035-05-01T06:00 skipped schedule-paused",
+            "2035-05-02T06:00 skipped schedule-paused",
+            "2035-05-03T06:00 ran"
+        ]
     );
     let text = rows[0].reason.as_ref().expect("a reason")["text"].as_str().expect("a text").to_owned();
     assert!(text.contains("ann") && text.contains("the yard is closed"), "{text}");
@@ -97,11 +101,18 @@ async fn a_range_is_run_afterwards_each_about_its_own_date_and_what_ran_is_left_
     site.look_at("2035-05-05T12:00:00Z").await;
     let fill = async |dry_run| {
         let span = Span { from: "2035-04-30".parse().unwrap(), to: "2035-05-09".parse().unwrap(), dry_run };
-        let filled = schedule::backfill(&site.app.engine, &site.author("ann"), ("morning", span)).await.expect("filled");
+        let filled =
+            schedule::backfill(&site.app.engine, &site.author("ann"), ("morning", span)).await.expect("filled");
         filled.into_iter().map(|it| format!("{} {}", it.business_date, it.outcome)).collect::<Vec<_>>()
     };
-    let wanted = ["2035-04-30 started", "2035-05-01 ran", "2035-05-02 started", "2035-05-03 started",
-                  "2035-05-04 started", "2035-05-05 started"];
+    let wanted = [
+        "2035-04-30 started",
+        "2035-05-01 ran",
+        "2035-05-02 started",
+        "2035-05-03 started",
+        "2035-05-04 started",
+        "2035-05-05 started",
+    ];
     assert_eq!(fill(true).await, wanted);
     assert_eq!(site.runs("morning").await.len(), 1, "nothing was done yet");
     assert_eq!(fill(false).await, wanted);

@@ -94,7 +94,7 @@ impl Site {
         self.look().await;
     }
 
-    /// Lets nobody look until then, but every minute before shortly after it. What is under way goes on to its end.
+    /// Goes there in steps, looks after each, and does what is due.
     pub async fn work_until(&self, instant: &str, step: Duration) {
         let end = self::instant(instant);
         while self.app.engine.clock.now() < end {
@@ -143,11 +143,7 @@ impl Site {
         schedule::of_batch(&self.app.db, (batch, None), &range, self.app.engine.clock.now()).await.expect("a list")
     }
 
-    /// Lets a run end as if all of it had failed.
-    pub async fn fail(&self, run: RunId) {
-        self.end(run, "failed").await;
-    }
-
+    /// Lets a run end in `state`.
     pub async fn end(&self, run: RunId, state: &str) {
         sqlx::query("update run set state = $2, ended_at = $3 where id = $1")
             .bind(run.0)

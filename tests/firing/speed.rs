@@ -13,10 +13,11 @@ async fn busy(db: &PgPool) -> f64 {
     let mut before = -1.0;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(1100)).await;
-        let now: f64 = sqlx::query_scalar("select active_time from pg_stat_database where datname = current_database()")
-            .fetch_one(db)
-            .await
-            .expect("the statistics");
+        let now: f64 =
+            sqlx::query_scalar("select active_time from pg_stat_database where datname = current_database()")
+                .fetch_one(db)
+                .await
+                .expect("the statistics");
         if now - before < 5.0 {
             return now;
         }
@@ -55,7 +56,8 @@ async fn a_year_ahead_is_listed_quickly(db: PgPool) {
     let site = Site::open(db, "2035-01-01T00:00:30Z").await;
     site.batch("morning", "{ rule = \"hourly at :15\", zone = \"Europe/Amsterdam\" }").await;
     site.look().await;
-    let range = Range { from: "2035-01-01".parse().unwrap(), to: "2035-12-31".parse().unwrap(), after: None, limit: 10_000 };
+    let range =
+        Range { from: "2035-01-01".parse().unwrap(), to: "2035-12-31".parse().unwrap(), after: None, limit: 10_000 };
     let now = site.app.engine.clock.now();
     let begun = Instant::now();
     let dues = schedule::of_batch(&site.app.db, ("morning", None), &range, now).await.expect("a list");

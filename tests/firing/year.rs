@@ -25,7 +25,9 @@ async fn year(db: PgPool, schedule: &str, step: Duration) {
     let fired = site.dues("morning", "2035-01-01", "2035-12-31").await;
     assert!(fired.iter().all(|due| due.state == DueState::Ran));
     let shown = |dues: &[postbook::trigger::schedule::Due]| {
-        dues.iter().map(|due| format!("{} {} {} {:?}", due.key, due.local, due.business_date, due.notes)).collect::<Vec<_>>()
+        dues.iter()
+            .map(|due| format!("{} {} {} {:?}", due.key, due.local, due.business_date, due.notes))
+            .collect::<Vec<_>>()
     };
     assert_eq!(shown(&fired), shown(&planned), "{schedule}");
     assert!(planned.len() > 10, "{} of {schedule}", planned.len());
@@ -43,7 +45,8 @@ async fn a_year_of_month_ends_fires_as_the_preview_says(db: PgPool) {
 
 #[sqlx::test]
 async fn a_year_of_weekdays_with_jitter_fires_as_the_preview_says(db: PgPool) {
-    year(db, "{ rule = \"weekdays at 06:00, 18:00\", zone = \"Australia/Lord_Howe\", jitter = \"20m\" }", DAY * 3).await;
+    year(db, "{ rule = \"weekdays at 06:00, 18:00\", zone = \"Australia/Lord_Howe\", jitter = \"20m\" }", DAY * 3)
+        .await;
 }
 
 #[sqlx::test]
@@ -63,6 +66,9 @@ async fn a_day_has_23_or_25_hours_when_clocks_change_and_each_fires(db: PgPool) 
     site.look().await;
     site.work_until("2035-10-29T00:00:00Z", Duration::from_secs(15 * 60 - 20)).await;
     let told = site.told("morning").await;
-    assert!(told.contains(&"2035-10-28T02:15+02:00 ran".to_owned()) && told.contains(&"2035-10-28T02:15+01:00 ran".to_owned()));
+    assert!(
+        told.contains(&"2035-10-28T02:15+02:00 ran".to_owned())
+            && told.contains(&"2035-10-28T02:15+01:00 ran".to_owned())
+    );
     assert_eq!(of_day(told, "2035-10-28"), 25);
 }

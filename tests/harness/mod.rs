@@ -251,7 +251,8 @@ fn engine(db: &PgPool, accounts: &BTreeMap<String, AccountConfig>, worker: &str)
         expressions: Expressions::default(),
         secrets: BTreeMap::from([("reports".to_owned(), secret())]),
     };
-    let settings = Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
+    let settings =
+        Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
     Engine::new(db.clone(), Channels::open(accounts).expect("accounts"), toolbox, settings)
 }
 

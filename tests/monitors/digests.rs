@@ -91,20 +91,28 @@ async fn a_day_with_all_kinds_of_trouble_reads_well(db: PgPool) {
         documents = [{ document = \"checklist\" }, { document = \"hours\" }]\n\
         recipients = [{ name = \"Ann\", email = \"ann@example.org\" }, { name = \"Yard office\", email = \"yard@example.org\" }]").await;
     sqlx::query("insert into suppression values ('email', 'yard@example.org', 'bounced', $1, 'test')")
-        .bind(app.engine.clock.now()).execute(&app.db).await.expect("a suppression");
+        .bind(app.engine.clock.now())
+        .execute(&app.db)
+        .await
+        .expect("a suppression");
     set(&app, "2041-03-30T23:59:00Z");
     let runs = [app.run("morning").await, app.run("orders").await];
     not_run(&app, "morning", "2041-03-31T01:00:00Z", "missed").await;
     not_run(&app, "orders", "2041-03-31T01:10:00Z", "skipped").await;
     sqlx::query("insert into downtime (from_at, to_at) values ('2041-03-31T00:30:00Z', '2041-03-31T01:15:00Z')")
-        .execute(&app.db).await.expect("a downtime");
+        .execute(&app.db)
+        .await
+        .expect("a downtime");
 
     round_at(&app, "2041-03-31T02:00:00Z").await;
 
     let all = digests(&app);
     let digest = all.iter().find(|mail| mail.subject.contains("31 March")).expect("today's");
     assert_eq!(digest.subject, "Postbook, 31 March 2041: 1 did not start; 2 runs: 3 sent, 1 not sent, 2 skipped");
-    let text = runs.iter().zip(["A", "B"]).fold(digest.text.clone(), |text, (run, name)| text.replace(&format!("run {run}"), &format!("run {name}")));
+    let text = runs
+        .iter()
+        .zip(["A", "B"])
+        .fold(digest.text.clone(), |text, (run, name)| text.replace(&format!("run {run}"), &format!("run {name}")));
     seen::as_before("trouble.txt", &seconds_hidden(&text));
     leave(&app, "2041-03-31").await;
 }
@@ -185,7 +193,8 @@ async fn every_run_is_told_once_also_those_at_the_boundary(db: PgPool) {
     let listed = sqlx::query_scalar::<_, i64>("select run from daybook where run is not null order by number");
     let listed = listed.fetch_all(&app.db).await.expect("the daybook");
     assert_eq!(listed, runs.iter().map(|run| run.0).collect::<Vec<_>>());
-    let totals: Vec<_> = digests.iter().filter_map(|mail| Some(mail.subject.split_once("June 2041: ")?.1.to_owned())).collect();
+    let totals: Vec<_> =
+        digests.iter().filter_map(|mail| Some(mail.subject.split_once("June 2041: ")?.1.to_owned())).collect();
     for summary in ["2 runs: 2 sent", "nothing was sent"] {
         assert!(totals.iter().any(|it| it == summary), "{summary}: {totals:?}");
     }
@@ -260,7 +269,11 @@ async fn runs_on_demand_are_in_it_with_document_time_and_recipient(db: PgPool) {
     let digest = all.iter().find(|digest| digest.subject.contains("2 June")).expect("today's");
     assert!(digest.text.contains("- Checklist\n  Morning checklists, run "), "{}", digest.text);
     assert!(digest.text.contains("by demand by test"), "{}", digest.text);
-    assert!(digest.text.contains("1 Jun 08:00:0") && digest.text.contains(" EDT  Ann <ann@example.org>"), "{}", digest.text);
+    assert!(
+        digest.text.contains("1 Jun 08:00:0") && digest.text.contains(" EDT  Ann <ann@example.org>"),
+        "{}",
+        digest.text
+    );
 }
 
 #[sqlx::test]
@@ -284,12 +297,16 @@ async fn letters_are_in_no_digest_and_nobody_is_told_of_one_that_fails(db: PgPoo
 #[sqlx::test]
 async fn a_monitor_who_takes_files_gets_it_as_a_pdf(db: PgPool) {
     let app = TestApp::start(db).await;
-    app.apply("[[user]]\nname = \"mona\"\nmonitor = true\nmonitor_channel = \"folder\"\ncontacts = { folder = \"monitors\" }").await;
+    app.apply(
+        "[[user]]\nname = \"mona\"\nmonitor = true\nmonitor_channel = \"folder\"\ncontacts = { folder = \"monitors\" }",
+    )
+    .await;
 
     round_at(&app, "2041-06-01T12:00:00Z").await;
 
     let folder = app.folder.path().join("outbox/monitors");
-    let files: Vec<_> = std::fs::read_dir(folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
+    let files: Vec<_> =
+        std::fs::read_dir(folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(std::fs::read(&files[0]).expect("the file").starts_with(b"%PDF-"));
     let name = files[0].file_name().expect("a name").to_string_lossy().into_owned();

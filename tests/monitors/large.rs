@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use mail_parser::MessageParser;
-use postbook::{id::RunId, monitor::digest::{self, Period}, run::letter::Desk};
+use postbook::{
+    id::RunId,
+    monitor::digest::{self, Period},
+    run::letter::Desk,
+};
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -36,12 +40,14 @@ async fn full(app: &TestApp, count: i32) -> RunId {
     .execute(&app.db)
     .await
     .expect("their documents");
-    sqlx::query("update run set delivered = delivered + $2 - $2 / 1000, failed = $2 / 1000, state = 'partial' where id = $1")
-        .bind(run.0)
-        .bind(count)
-        .execute(&app.db)
-        .await
-        .expect("counts");
+    sqlx::query(
+        "update run set delivered = delivered + $2 - $2 / 1000, failed = $2 / 1000, state = 'partial' where id = $1",
+    )
+    .bind(run.0)
+    .bind(count)
+    .execute(&app.db)
+    .await
+    .expect("counts");
     run
 }
 
@@ -85,12 +91,16 @@ async fn a_digest_goes_through_a_real_mail_server_with_its_pdf(db: PgPool) {
     app.engine.settings.monitor.pdf = true;
     let mona = format!("mona-{:08x}@test.local", rand::random::<u32>());
     mona_in(&app, "UTC").await;
-    app.apply(&format!("[[user]]\nname = \"mona\"\ntitle = \"Mona\"\nmonitor = true\ncontacts = {{ email = \"{mona}\" }}")).await;
+    app.apply(&format!(
+        "[[user]]\nname = \"mona\"\ntitle = \"Mona\"\nmonitor = true\ncontacts = {{ email = \"{mona}\" }}"
+    ))
+    .await;
     set(&app, "2041-06-02T04:00:00Z");
 
     round(&app).await;
 
-    let id = sqlx::query_scalar::<_, String>("select transcript from attempt").fetch_one(&app.db).await.expect("an attempt");
+    let id =
+        sqlx::query_scalar::<_, String>("select transcript from attempt").fetch_one(&app.db).await.expect("an attempt");
     assert!(id.contains("< 250"), "{id}");
     let mails = arrived(&mona).await;
     let mail = MessageParser::default().parse(&mails).expect("a mail");

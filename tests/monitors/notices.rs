@@ -23,7 +23,8 @@ async fn due(app: &TestApp, batch: &str, due: &str) {
     let statement = "insert into schedule (batch, revision, position, definition, after_at, next_key, next_at, enabled_at)
         select name, current, 0, '{\"rule\": \"daily at 06:00\", \"zone\": \"UTC\", \"grace\": \"30m\"}', $2::timestamptz, $3, $2::timestamptz, $2::timestamptz
           from batch where name = $1";
-    let inserted = sqlx::query(statement).bind(batch).bind(due.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"));
+    let inserted =
+        sqlx::query(statement).bind(batch).bind(due.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"));
     inserted.bind(due).execute(&app.db).await.expect("a schedule");
 }
 
@@ -59,7 +60,8 @@ async fn what_was_lost_while_no_scheduler_was_up_is_told(db: PgPool) {
         .expect("a downtime");
     for (key, policy) in [("2041-06-01T05:00:00Z", "run_once"), ("2041-06-01T06:00:00Z", "skip")] {
         not_run(&app, "morning", key, "skipped").await;
-        let reason = serde_json::json!({ "code": "missed", "policy": policy, "text": format!("by the policy {policy}") });
+        let reason =
+            serde_json::json!({ "code": "missed", "policy": policy, "text": format!("by the policy {policy}") });
         sqlx::query("update occurrence set reason = $2 where key = $1")
             .bind(key)
             .bind(reason)
@@ -73,7 +75,9 @@ async fn what_was_lost_while_no_scheduler_was_up_is_told(db: PgPool) {
 
     assert_eq!(subjects(&app), ["1 batch did not start", "No scheduler was up"]);
     let texts: Vec<_> = notices(&app).into_iter().map(|mail| mail.text).collect();
-    assert!(texts.iter().any(|text| text.contains("from 1 June 2041, 05:00 UTC to 1 June 2041, 07:59 UTC: 2 h 59 min")));
+    assert!(
+        texts.iter().any(|text| text.contains("from 1 June 2041, 05:00 UTC to 1 June 2041, 07:59 UTC: 2 h 59 min"))
+    );
     assert!(texts.iter().any(|text| text.contains("due 1 June 2041, 06:00 UTC: by the policy skip")), "{texts:?}");
 }
 
@@ -99,10 +103,7 @@ async fn a_storm_is_folded_into_one_notice_after_the_first(db: PgPool) {
     sweep(&app.engine).await;
     app.drain().await;
 
-    assert_eq!(
-        subjects(&app),
-        ["1 batch did not start", "37 batches did not start since 1 June 2041, 06:00 UTC"]
-    );
+    assert_eq!(subjects(&app), ["1 batch did not start", "37 batches did not start since 1 June 2041, 06:00 UTC"]);
     let notices = notices(&app);
     let folded = notices.iter().find(|mail| mail.subject.starts_with("37")).expect("the folded one");
     seen::as_before("storm.txt", &folded.text);

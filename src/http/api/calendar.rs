@@ -1,11 +1,6 @@
 //! The calendar of all batches: as JSON, and as a feed for calendar programs.
 
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, http::header, response::IntoResponse};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{

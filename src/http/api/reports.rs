@@ -34,7 +34,7 @@ struct DailyParams {
     #[param(format = Date)]
     date: Option<String>,
     /// `json`, `csv` or `pdf`; what `Accept` asks for when absent.
-    #[param(value_type = Option<Format>)]
+    #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
 }
 
@@ -43,7 +43,7 @@ struct DailyParams {
 #[into_params(parameter_in = Query)]
 struct FormatParams {
     /// `json`, `csv` or `pdf`; what `Accept` asks for when absent.
-    #[param(value_type = Option<Format>)]
+    #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
 }
 

@@ -10,10 +10,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::fold::{self, Folded};
-use crate::{
-    id::RunId,
-    monitor::words::stamp,
-};
+use crate::{id::RunId, monitor::words::stamp};
 
 /// A document that was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -118,12 +115,7 @@ async fn groups(db: &mut PgConnection, runs: &[i64]) -> Result<Vec<fold::Group>>
 }
 
 /// The first `each` recipients of each document of each run.
-async fn recipients(
-    db: &mut PgConnection,
-    runs: &[i64],
-    each: i64,
-    zone: Tz,
-) -> Result<HashMap<Place, Vec<Sent>>> {
+async fn recipients(db: &mut PgConnection, runs: &[i64], each: i64, zone: Tz) -> Result<HashMap<Place, Vec<Sent>>> {
     let rows = sqlx::query!(
         r#"
         select run as "run!", position as "position!", recipient_name as "recipient!", contact as "contact!", sent_at

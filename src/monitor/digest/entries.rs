@@ -64,10 +64,7 @@ pub async fn numbered(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn between(
-    db: &mut PgConnection,
-    (from_at, until_at): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Entries> {
+pub async fn between(db: &mut PgConnection, (from_at, until_at): (DateTime<Utc>, DateTime<Utc>)) -> Result<Entries> {
     let runs = sqlx::query_scalar!(
         r#"
         select run.id

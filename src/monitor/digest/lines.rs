@@ -67,9 +67,9 @@ pub fn csv(lines: &[Line], zone: Tz) -> Result<Bytes> {
 }
 
 fn cells(line: &Line, zone: Tz) -> [String; 9] {
-    let sent = line.sent_at.map(|at| {
-        format!("{} {zone}", at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false))
-    });
+    let sent = line
+        .sent_at
+        .map(|at| format!("{} {zone}", at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false)));
     let [document, recipient, contact] =
         [&line.document, &line.recipient, &line.contact].map(|cell| table::guarded(cell));
     [

@@ -4,8 +4,8 @@
 //! recipient. A day with a lot of it is folded, so that the digest stays a few pages long; the book has everything. The
 //! same goes out as mail and on paper, and is asked for at the doors.
 
-pub mod collect;
 mod absent;
+pub mod collect;
 pub mod day;
 mod delivered;
 pub mod entries;

@@ -75,9 +75,8 @@ async fn last(db: &mut PgConnection, monitors: &[Monitor]) -> Result<HashMap<Str
     .fetch_all(db)
     .await
     .context("reading the last digests")?;
-    let last = rows.into_iter().map(|row| {
-        (row.monitor, Last { day: row.day, until_at: row.until_at, upto: row.upto_number })
-    });
+    let last =
+        rows.into_iter().map(|row| (row.monitor, Last { day: row.day, until_at: row.until_at, upto: row.upto_number }));
     Ok(last.collect())
 }
 

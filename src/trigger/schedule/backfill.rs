@@ -1,6 +1,8 @@
 //! Running afterwards what was not run: the occurrences about a range of dates, each with its own date. What ran already
 //! is left alone.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::Serialize;
@@ -10,7 +12,7 @@ use sqlx::PgConnection;
 use super::{
     act::{ScheduleError, up_to_date},
     decide::Case,
-    fact,
+    fact::{self, Known},
     plan::{self, Planned},
     row::{self, Row, named},
     settle, why, write,
@@ -73,14 +75,12 @@ pub async fn backfill(
     let known = fact::known(&mut db, &keys).await?;
     let (done, open): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|case| known.get(&case.key()).is_some_and(|known| known.taken));
-    let mut filled: Vec<_> = done
-        .iter()
-        .map(|case| told(case, ("ran", known.get(&case.key()).and_then(|known| known.run))))
-        .collect();
+    let mut filled: Vec<_> =
+        done.iter().map(|case| told(case, ("ran", known.get(&case.key()).and_then(|known| known.run)))).collect();
     if span.dry_run {
         filled.extend(open.iter().map(|case| told(case, (wish(case), None))));
     } else {
-        filled.extend(fill(&mut db, &open, author).await?);
+        filled.extend(fill(&mut db, (&open, &known), author).await?);
         let detail = json!({ "from": span.from, "to": span.to, "occurrences": open.len() });
         audit::record(&mut db, author, Deed { action: "schedule.backfilled", object: batch, detail }).await?;
         db.commit().await.context("backfilling")?;
@@ -132,9 +132,12 @@ async fn cases(
     Ok(cases)
 }
 
-async fn fill(db: &mut PgConnection, open: &[Case], author: &Author) -> Result<Vec<Filled>> {
+type KnownByKey = HashMap<(String, String), Known>;
+
+async fn fill(db: &mut PgConnection, (open, known): (&[Case], &KnownByKey), author: &Author) -> Result<Vec<Filled>> {
     let by = Some(author.name.clone());
-    let starts: Vec<_> = open.iter().filter(|case| wish(case) == "started").map(|it| settle::start(it, by.clone())).collect();
+    let starts: Vec<_> =
+        open.iter().filter(|case| wish(case) == "started").map(|it| settle::start(it, by.clone())).collect();
     let mut started = run::start_all(db, &starts, author.at).await?.into_iter();
     let mut rows = Vec::with_capacity(open.len());
     let mut filled = Vec::with_capacity(open.len());
@@ -148,7 +151,9 @@ async fn fill(db: &mut PgConnection, open: &[Case], author: &Author) -> Result<V
             }
         };
         filled.push(told(case, (outcome, run)));
-        rows.push(write::Decided { case, state, reason, run, notes: vec![why::backfilled(&author.name, author.at)] });
+        let before = known.get(&case.key()).and_then(|known| known.reason.as_ref()).map(why::before);
+        let notes = before.into_iter().chain([why::backfilled(&author.name, author.at)]).collect();
+        rows.push(write::Decided { case, state, reason, run, notes });
     }
     write::occurrences(db, &rows, author.at).await?;
     Ok(filled)

@@ -13,11 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::plan::{self, Named, Plan, Planned};
-use crate::{
-    id::RunId,
-    run::RunState,
-    schedule::Written,
-};
+use crate::{id::RunId, run::RunState, schedule::Written};
 
 /// How one schedule of a batch stands.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -107,13 +103,18 @@ pub type Only<'a> = Option<&'a str>;
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn schedules(db: &PgPool, (batch, only): (Option<&str>, Only<'_>), now: DateTime<Utc>) -> Result<Vec<Scheduled>> {
+pub async fn schedules(
+    db: &PgPool,
+    (batch, only): (Option<&str>, Only<'_>),
+    now: DateTime<Utc>,
+) -> Result<Vec<Scheduled>> {
     let mut db = db.acquire().await.context("connecting to read schedules")?;
     let stands = stands(&mut db, batch, only).await?;
     let plans = plan::all(&mut db, &named(&stands)).await?;
     let of = |(stand, plan): (Stand, Result<Plan, String>)| {
         let written: Written = serde_json::from_value(stand.definition.clone()).unwrap_or_default();
-        let next = plan.as_ref().ok().and_then(|plan| plan.after(stand.after(now)).next().map(|it| due(&stand, plan, it)));
+        let next =
+            plan.as_ref().ok().and_then(|plan| plan.after(stand.after(now)).next().map(|it| due(&stand, plan, it)));
         let fault = plan.err();
         Scheduled {
             words: written.words(),
@@ -137,7 +138,12 @@ pub async fn schedules(db: &PgPool, (batch, only): (Option<&str>, Only<'_>), now
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn of_batch(db: &PgPool, (batch, only): (&str, Only<'_>), range: &Range, now: DateTime<Utc>) -> Result<Vec<Due>> {
+pub async fn of_batch(
+    db: &PgPool,
+    (batch, only): (&str, Only<'_>),
+    range: &Range,
+    now: DateTime<Utc>,
+) -> Result<Vec<Due>> {
     listed(db, (Some(batch), only), range, now).await
 }
 
@@ -161,7 +167,8 @@ async fn listed(
     let stands = stands(&mut db, batch, only).await?;
     let plans = plan::all(&mut db, &named(&stands)).await?;
     drop(db);
-    let ahead: Vec<_> = stands.iter().zip(&plans).filter_map(|(stand, plan)| Some((stand, plan.as_ref().ok()?))).collect();
+    let ahead: Vec<_> =
+        stands.iter().zip(&plans).filter_map(|(stand, plan)| Some((stand, plan.as_ref().ok()?))).collect();
     let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
     let planned = planned(&ahead, range, now).filter(|due| !seen.contains(&(due.batch.clone(), due.key.clone())));
     dues.extend(planned.take(limit));
@@ -285,7 +292,8 @@ fn planned<'a>(
         })
         .collect();
     let first = |at: usize, source: &mut std::iter::Peekable<_>| next_of(at, source);
-    let mut heads: BinaryHeap<_> = sources.iter_mut().enumerate().filter_map(|(at, source)| first(at, source)).collect();
+    let mut heads: BinaryHeap<_> =
+        sources.iter_mut().enumerate().filter_map(|(at, source)| first(at, source)).collect();
     std::iter::from_fn(move || {
         let Reverse((_, _, at)) = heads.pop()?;
         let due = sources[at].next();

@@ -205,7 +205,12 @@ async fn refresh(db: &mut PgConnection, rows: &mut [Row]) -> Result<()> {
         let next = plan.map(|plan| plan.after(row.after_at).next());
         row.fault = next.as_ref().err().cloned();
         if let Some(fault) = &row.fault {
-            tracing::error!(batch = row.batch, schedule = row.position, fault, "a schedule cannot be read; it does not fire");
+            tracing::error!(
+                batch = row.batch,
+                schedule = row.position,
+                fault,
+                "a schedule cannot be read; it does not fire"
+            );
         }
         let next = next.ok().flatten().map(|next| (next.occurrence.key, next.due_at));
         (row.next_key, row.next_at) = next.unzip();

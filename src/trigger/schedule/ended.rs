@@ -86,7 +86,8 @@ async fn fold(db: &mut PgConnection, row: &row::Row, ended: &[Ended], now: DateT
     let most = plan::read(&row.definition).ok().and_then(|schedule| schedule.pause_after);
     let too_many = most.is_some_and(|most| i64::from(failures) >= i64::from(most)) && row.paused_at.is_none();
     let last = ended.iter().rev().find(|one| one.failed == Some(true)).map(|one| one.run);
-    let note = last.filter(|_| too_many).map(|run| format!("{failures} runs in a row failed, the last one was run {run}"));
+    let note =
+        last.filter(|_| too_many).map(|run| format!("{failures} runs in a row failed, the last one was run {run}"));
     if failures == row.failures && note.is_none() {
         return Ok(());
     }

@@ -57,9 +57,9 @@ pub(super) async fn known(
     .fetch_all(db)
     .await
     .context("looking for occurrences")?;
-    let known = rows.into_iter().map(|row| {
-        ((row.batch, row.key), Known { taken: row.taken, reason: row.reason, run: row.run })
-    });
+    let known = rows
+        .into_iter()
+        .map(|row| ((row.batch, row.key), Known { taken: row.taken, reason: row.reason, run: row.run }));
     Ok(known.collect())
 }
 

@@ -79,12 +79,7 @@ pub(super) fn owed(row: &Row, plan: &Plan, look: &Look) -> Owed {
 }
 
 /// The occurrences with the reasons why they do not run. `later`: another late one follows them.
-fn judged(
-    row: &Row,
-    policy: Missed,
-    (due, later): (Vec<Planned>, bool),
-    look: &Look,
-) -> Vec<(Planned, Option<Value>)> {
+fn judged(row: &Row, policy: Missed, (due, later): (Vec<Planned>, bool), look: &Look) -> Vec<(Planned, Option<Value>)> {
     let may = |planned: &Planned| held_back(row, planned).is_none() && look.late(planned) > LATE;
     let latest = if later { None } else { due.iter().rposition(may) };
     let mut judged = Vec::with_capacity(due.len());

@@ -11,7 +11,10 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::jitter;
-use crate::schedule::{Calendar, Occurrence, Schedule};
+use crate::{
+    catalog,
+    schedule::{Calendar, Occurrence, Schedule},
+};
 
 /// A schedule that can be asked when it is due.
 #[derive(Debug, Clone)]
@@ -67,7 +70,10 @@ pub(super) async fn all(db: &mut PgConnection, named: &[Named<'_>]) -> Result<Ve
         let schedule = schedule?;
         let calendar = match &schedule.calendar {
             None => usual.clone(),
-            Some(name) => calendars.get(name).cloned().ok_or_else(|| format!("there is no calendar `{name}`"))?,
+            Some(name) => {
+                let found = calendars.get(name).cloned();
+                found.unwrap_or_else(|| Err(format!("there is no calendar `{name}`")))?
+            }
         };
         let key_zone = named.key_zone.map(str::to_owned);
         Ok(Plan { schedule, calendar, batch: named.batch.to_owned(), key_zone })
@@ -75,6 +81,11 @@ pub(super) async fn all(db: &mut PgConnection, named: &[Named<'_>]) -> Result<Ve
     Ok(planned.collect())
 }
 
-async fn calendars(_: &mut PgConnection, _: BTreeSet<String>) -> Result<HashMap<String, Arc<Calendar>>> {
-    Ok(HashMap::new())
+async fn calendars(
+    db: &mut PgConnection,
+    names: BTreeSet<String>,
+) -> Result<HashMap<String, Result<Arc<Calendar>, String>>> {
+    let named = catalog::calendar::named(db, &names).await?;
+    let shared = |calendar: Result<Calendar>| calendar.map(Arc::new).map_err(|error| format!("{error:#}"));
+    Ok(named.into_iter().map(|(name, calendar)| (name, shared(calendar))).collect())
 }
