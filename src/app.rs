@@ -122,7 +122,7 @@ impl App {
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
-        let watching = roles.doors.then(|| watch(&self.config)).transpose()?;
+        let watching = roles.triggers.then(|| watch(&self.config)).transpose()?;
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
         let triggers = async {

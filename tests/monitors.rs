@@ -65,4 +65,3 @@ async fn mona_in(app: &TestApp, zone: &str) {
 }
 
 /// A minute, which is longer than any pause between two tries of the workflow that tests use.
-const MINUTE: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ mod description;
 mod documents;
 mod door;
 mod events;
+mod firing;
 mod people;
 mod recipients;
 mod runs;
