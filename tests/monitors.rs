@@ -14,8 +14,6 @@ mod reports;
 #[path = "monitors/seen.rs"]
 mod seen;
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use harness::TestApp;
 use postbook::{run::Engine, sweep};
@@ -63,6 +61,3 @@ async fn mona_in(app: &TestApp, zone: &str) {
     );
     app.apply(&mona).await;
 }
-
-/// A minute, which is longer than any pause between two tries of the workflow that tests use.
-const MINUTE: Duration = Duration::from_secs(60);
