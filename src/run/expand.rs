@@ -41,7 +41,9 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
     };
     let frozen = frozen::of(engine, claim.run).await?;
     let mut db = engine.db.acquire().await.context("connecting to expand a run")?;
-    let documents = match plan::documents(&mut db, &frozen.batch).await {
+    let documents = plan::documents(&mut db, &frozen.batch).await;
+    drop(db);
+    let documents = match documents {
         Ok(documents) => documents,
         Err(error) if error.downcast_ref::<sqlx::Error>().is_none() => {
             let reason = Reason::new(Scope::Document, "no-document", format!("{error:#}"));
@@ -49,7 +51,6 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    drop(db);
     let planner = Planner::new(engine, &frozen, &documents);
     let mut shared = HashMap::new();
     let mut after = -1;

@@ -61,8 +61,8 @@ async fn a_postgres_that_is_away_in_the_middle_of_a_thousand_sends_costs_time_an
     until("it is in the middle of it", async || (taken(&word).len() > 200).then_some(())).await;
 
     server.die(Death::Kill).await;
-    // More than twice as long as a claim holds.
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    // Much longer than a claim holds, and than anybody waits for a connection.
+    tokio::time::sleep(Duration::from_secs(40)).await;
     server.revive().await;
     until("the run ends", async || {
         let ended = sqlx::query_scalar("select ended_at is not null from run").fetch_one(&server.pool).await;
