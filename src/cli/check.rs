@@ -23,6 +23,8 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
         names.join(", ")
     });
     findings.push(Finding { what: "workflows".to_owned(), result: folders.map_err(|error| format!("{error:#}")) });
+    let zones = format!("as tzdata {} has them", chrono_tz::IANA_TZDB_VERSION);
+    findings.push(Finding { what: "zones".to_owned(), result: Ok(zones) });
     findings.push(Finding { what: "database".to_owned(), result: database(place, &config).await });
     match app::channels(&config) {
         Ok(channels) => {

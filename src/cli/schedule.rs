@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
-use chrono::{Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -90,14 +90,19 @@ impl Preview {
         }
         let calendar = self.calendar(place).await?;
         let items = self.occurrences(&schedule, &calendar);
+        let left_out = self.left_out(&schedule, &calendar, &items);
         if place.json {
             let rule = schedule.rule.to_string();
             let zone = schedule.zone.name();
-            print::json(&json!({ "rule": rule, "zone": zone, "policies": schedule.policies(), "items": items }))?;
+            let policies = schedule.policies();
+            print::json(
+                &json!({ "rule": rule, "zone": zone, "policies": policies, "items": items, "left_out": left_out }),
+            )?;
             return Ok(ExitCode::SUCCESS);
         }
         table(&items);
         println!("{} in {}.", schedule.rule, schedule.zone);
+        left_out.iter().flat_map(|it| &it.notes).for_each(|note| println!("{}", note.text));
         schedule.policies().iter().for_each(|policy| println!("{policy}"));
         if counted {
             println!("It is counted from {from} here; a schedule counts from its `starts`, which --starts sets.");
@@ -121,13 +126,26 @@ impl Preview {
     }
 
     fn occurrences(&self, schedule: &Schedule, calendar: &Calendar) -> Vec<Occurrence> {
+        schedule.after(calendar, self.begin()).filter(self.begun()).take(self.count).collect()
+    }
+
+    /// What free days leave out, as far as there are occurrences shown.
+    fn left_out(&self, schedule: &Schedule, calendar: &Calendar, shown: &[Occurrence]) -> Vec<Occurrence> {
+        let Some(last) = shown.last() else { return Vec::new() };
+        let until = schedule.left_out(calendar, self.begin()).take_while(|it| it.at < last.at);
+        until.filter(self.begun()).collect()
+    }
+
+    fn begun(&self) -> impl Fn(&Occurrence) -> bool {
+        let from = self.from;
+        move |it| from.is_none_or(|from| it.local.date() >= from)
+    }
+
+    fn begin(&self) -> DateTime<Utc> {
         // Where zones are far from UTC, a date begins up to a day earlier; what comes before it is left out below.
         let early =
             |date: NaiveDate| date.checked_sub_days(Days::new(2)).map(|date| date.and_time(NaiveTime::MIN).and_utc());
-        let after =
-            self.from.map_or_else(|| Some(Clock::default().now()), early).unwrap_or(chrono::DateTime::<Utc>::MIN_UTC);
-        let begun = |it: &Occurrence| self.from.is_none_or(|from| it.local.date() >= from);
-        schedule.after(calendar, after).filter(begun).take(self.count).collect()
+        self.from.map_or_else(|| Some(Clock::default().now()), early).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     async fn calendar(&self, place: &Place) -> Result<Calendar> {

@@ -49,9 +49,10 @@ pub(super) fn every(zone: Tz, local: NaiveDateTime) -> impl Iterator<Item = Date
     first.into_iter().chain(second).map(|at| at.to_utc())
 }
 
-/// `+02:00`.
-pub(super) fn offset(zone: Tz, at: DateTime<Utc>) -> String {
-    at.with_timezone(&zone).offset().fix().to_string()
+/// What clocks in `zone` show at this instant, and their distance from UTC: `+02:00`.
+pub(super) fn shown(zone: Tz, at: DateTime<Utc>) -> (NaiveDateTime, String) {
+    let there = at.with_timezone(&zone);
+    (there.naive_local(), there.offset().fix().to_string())
 }
 
 /// Further than any zone is from UTC, and far enough to reach across a day that a zone leaves out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -47,6 +47,8 @@ pub enum NoteCode {
     DstFold,
     /// It was moved from a free day.
     Rolled,
+    /// It is left out, because its day is free.
+    LeftOut,
     /// It was moved within a month without its day.
     ShortMonth,
     /// It is several occurrences that came to land on the same instant.
@@ -54,10 +56,13 @@ pub enum NoteCode {
 }
 
 fn to_the_minute<S: Serializer>(local: &NaiveDateTime, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&local.format(MINUTE))
+    to.serialize_str(&minute(*local))
 }
 
-const MINUTE: &str = "%Y-%m-%dT%H:%M";
+/// `2026-04-01T06:00`. Patterns would be read anew for every one.
+fn minute(local: NaiveDateTime) -> String {
+    format!("{}T{:02}:{:02}", local.date(), local.hour(), local.minute())
+}
 
 /// How far ahead an occurrence is looked for. The 29th of February on one weekday comes every 28 years, or 40.
 const HORIZON: Months = Months::new(12 * 100);
@@ -75,15 +80,41 @@ impl Schedule {
         calendar: &'a Calendar,
         after: DateTime<Utc>,
     ) -> impl Iterator<Item = Occurrence> + Send + use<'a> {
-        let all = self.from(calendar, after).unwrap_or_else(|| Box::new(std::iter::empty()));
+        self.rolling(calendar, (after, self.roll))
+    }
+
+    /// What `roll = "skip"` leaves out after `after`: what would be due on free days.
+    pub fn left_out<'a>(
+        &'a self,
+        calendar: &'a Calendar,
+        after: DateTime<Utc>,
+    ) -> impl Iterator<Item = Occurrence> + Send + use<'a> {
+        let all = (self.roll == Roll::Skip).then(|| self.rolling(calendar, (after, Roll::None)));
+        let free = all.into_iter().flatten().filter(|it| !calendar.is_business_day(it.business_date));
+        free.map(|mut it| {
+            let text =
+                format!("left out, because {} is free ({})", it.business_date, calendar.why_free(it.business_date));
+            it.notes.push(Note { code: NoteCode::LeftOut, text });
+            it
+        })
+    }
+
+    fn rolling<'a>(
+        &'a self,
+        calendar: &'a Calendar,
+        (after, roll): (DateTime<Utc>, Roll),
+    ) -> impl Iterator<Item = Occurrence> + Send + use<'a> {
+        let all = self.from(calendar, (after, roll)).unwrap_or_else(|| Box::new(std::iter::empty()));
         let (starts, ends) = (self.starts, self.ends);
-        let over = move |it: &Occurrence| ends.is_some_and(|ends| it.local.date() > ends);
-        let begun = move |it: &Occurrence| starts.is_none_or(|starts| it.local.date() >= starts);
-        all.take_while(move |it| !over(it)).filter(begun)
+        // Where clocks are put back at midnight, the last day comes again after the next one has begun.
+        let over = move |it: &Occurrence| ends.is_some_and(|ends| it.local.date() > ends + Days::new(1));
+        let within =
+            move |date: NaiveDate| starts.is_none_or(|starts| date >= starts) && ends.is_none_or(|ends| date <= ends);
+        all.take_while(move |it| !over(it)).filter(move |it| within(it.local.date()))
     }
 
     /// Begins shortly before the schedule starts at the earliest; `None` where no calendar reaches.
-    fn from<'a>(&'a self, calendar: &'a Calendar, after: DateTime<Utc>) -> Option<Occurrences<'a>> {
+    fn from<'a>(&'a self, calendar: &'a Calendar, (after, roll): (DateTime<Utc>, Roll)) -> Option<Occurrences<'a>> {
         let start = self.starts.and_then(|date| date.checked_sub_days(Days::new(3)));
         let after = start.map_or(after, |start| after.max(start.and_time(NaiveTime::MIN).and_utc()));
         if !(1..9000).contains(&after.year()) {
@@ -94,11 +125,12 @@ impl Schedule {
         // Zones are up to a day from UTC, and one has left out a day.
         let from = calendar.reaches_back(after.date_naive() - Days::new(3));
         let dates = dates::dates(self, calendar, from).take_while(move |dated| dated.date <= until);
-        let dates = dates.filter_map(move |dated| self.rolled(calendar, dated));
+        let dates = dates.filter_map(move |dated| rolled(calendar, (dated, roll)));
         Some(match &self.rule {
             Rule::Hours { every, at } => {
                 let at = hourly::elapsed(self, (*every, *at), after).take_while(move |at| at.date_naive() <= until);
-                let open = move |at: &DateTime<Utc>| self.is_open(calendar, *at);
+                let date = |at: &DateTime<Utc>| landing::local_at(self.zone, *at).date();
+                let open = move |at: &DateTime<Utc>| roll != Roll::Skip || calendar.is_business_day(date(at));
                 Box::new(at.filter(open).map(|at| self.instant(at)))
             }
             rule if rule.counts_instants() => {
@@ -111,30 +143,10 @@ impl Schedule {
         })
     }
 
-    fn is_open(&self, calendar: &Calendar, at: DateTime<Utc>) -> bool {
-        self.roll != Roll::Skip || calendar.is_business_day(landing::local_at(self.zone, at).date())
-    }
-
     fn instant(&self, at: DateTime<Utc>) -> Occurrence {
-        let local = landing::local_at(self.zone, at);
-        let offset = landing::offset(self.zone, at);
-        let key = format!("{}{offset}", local.format(MINUTE));
+        let (local, offset) = landing::shown(self.zone, at);
+        let key = format!("{}{offset}", minute(local));
         Occurrence { key, local, at, offset, business_date: local.date(), notes: Vec::new() }
-    }
-
-    /// Moves a date from a free day, as the schedule says; `None` when it is left out.
-    fn rolled<'a>(&self, calendar: &Calendar, mut dated: Dated<'a>) -> Option<Dated<'a>> {
-        if self.roll == Roll::None {
-            return Some(dated);
-        }
-        let date = calendar.roll(dated.date, self.roll)?;
-        if date != dated.date {
-            let why = calendar.why_free(dated.date);
-            let text = format!("moved from {} ({why})", dated.date);
-            dated.notes.push(Note { code: NoteCode::Rolled, text });
-            dated.date = date;
-        }
-        Some(dated)
     }
 
     /// The occurrences of one date.
@@ -144,16 +156,30 @@ impl Schedule {
 
     fn occurrence(&self, wanted: NaiveDateTime, notes: &[Note]) -> Occurrence {
         let landing = landing::land(self.zone, wanted);
-        let local = landing::local_at(self.zone, landing.at);
+        let (local, offset) = landing::shown(self.zone, landing.at);
         Occurrence {
-            key: local.format(MINUTE).to_string(),
+            key: minute(local),
             local,
             at: landing.at,
-            offset: landing::offset(self.zone, landing.at),
+            offset,
             business_date: wanted.date(),
             notes: notes.iter().cloned().chain(landing.note).collect(),
         }
     }
+}
+
+/// Moves a date from a free day, as the schedule says; `None` when it is left out.
+fn rolled<'a>(calendar: &Calendar, (mut dated, roll): (Dated<'a>, Roll)) -> Option<Dated<'a>> {
+    if roll == Roll::None {
+        return Some(dated);
+    }
+    let date = calendar.roll(dated.date, roll)?;
+    if date != dated.date {
+        let text = format!("moved from {} ({})", dated.date, calendar.why_free(dated.date));
+        dated.notes.push(Note { code: NoteCode::Rolled, text });
+        dated.date = date;
+    }
+    Some(dated)
 }
 
 /// Takes `next` into `kept` when they are the same date.

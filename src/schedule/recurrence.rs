@@ -147,6 +147,8 @@ const KNOWN: [&str; 13] = [
 const DAYS: [&str; 4] = ["BYDAY", "BYMONTHDAY", "BYWEEKNO", "BYYEARDAY"];
 /// More has to be counted through from the start each time.
 const MOST: u32 = 10_000;
+/// The crate works a whole period out at once, a year for yearly rules: more times a day make that slow.
+const MOST_TIMES: usize = 24 * 12;
 
 impl FromStr for Recurrence {
     type Err = RuleError;
@@ -165,6 +167,9 @@ impl FromStr for Recurrence {
             parts.iter().filter(|(name, _)| *name != "UNTIL").map(|(name, it)| format!("{name}={it}")).collect();
         let rule: RRule<Unvalidated> = kept.join(";").parse().map_err(|error: rrule::RRuleError| refused(&error))?;
         let rule = in_days(rule, hourly);
+        if rule.get_by_hour().len() * rule.get_by_minute().len() > MOST_TIMES {
+            return Err(RuleError::new(format!("names more than {MOST_TIMES} times a day; write a cron line")));
+        }
         let names_days = DAYS.iter().any(|name| value(name).is_some());
         if rule.get_count().is_some_and(|count| !(1..=MOST).contains(&count)) {
             return Err(RuleError::new(format!("write a COUNT of 1 to {MOST}, or `ends` with a date")));

@@ -18,6 +18,7 @@ use postbook::{
     http, queue,
     run::{Engine, Settings},
     source::http::{Client, RemoteConfig},
+    trigger,
     worker::{self, Load},
 };
 use serde_json::{Value, json};
@@ -139,6 +140,17 @@ impl Door {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(&self.admin, Method::DELETE, path, None).await
+    }
+
+    /// Looks at the schedules, as a node does.
+    pub async fn look(&self) {
+        trigger::schedule::round(&self.engine, &CancellationToken::new()).await.unwrap();
+    }
+
+    /// Sets the clock forward, and looks at the schedules.
+    pub async fn later(&self, by: Duration) {
+        self.engine.clock.advance(by);
+        self.look().await;
     }
 
     /// Adds a user with a token of their own.

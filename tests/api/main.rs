@@ -6,6 +6,7 @@ mod batches;
 mod description;
 mod documents;
 mod door;
+mod firing;
 mod people;
 mod recipients;
 mod runs;

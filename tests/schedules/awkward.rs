@@ -124,6 +124,14 @@ fn a_schedule_begins_and_ends_on_its_dates() {
 }
 
 #[test]
+fn a_last_day_that_comes_again_after_midnight_is_whole() {
+    // Clocks go from 00:01 back to 23:01, so the 6th comes again after the 7th has begun.
+    let schedule = schedule("hourly at :00, :30", "America/St_Johns", "ends = \"2010-11-06\"");
+    let due = keys(&schedule, "2010-11-07T01:45:00Z", 9);
+    assert_eq!(due, ["2010-11-06T23:30-02:30", "2010-11-06T23:30-03:30"]);
+}
+
+#[test]
 fn what_never_comes_again_ends() {
     let ended = schedule("rrule FREQ=DAILY;COUNT=3;BYHOUR=6", "UTC", "starts = \"2026-01-01\"");
     assert_eq!(keys(&ended, "2025-01-01T00:00:00Z", 9).len(), 3);

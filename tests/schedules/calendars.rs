@@ -136,5 +136,7 @@ fn what_is_wrong_with_a_calendar_is_told_with_its_place() {
     assert!(icalendar(&timed).unwrap_err()[0].text.contains("has no all-day event"));
     let odd = event("DTSTART;VALUE=DATE:20260601\r\nRRULE:FREQ=SECONDLY\r\nSUMMARY:Odd");
     assert!(icalendar(&odd).unwrap_err()[0].text.contains("the event `Odd`: FREQ is one of"));
+    let long = event("DTSTART;VALUE=DATE:19700101\r\nDTEND;VALUE=DATE:19710101\r\nRRULE:FREQ=DAILY\r\nSUMMARY:Long");
+    assert!(icalendar(&long).unwrap_err()[0].text.contains("names more than 50000 days"));
     assert!(written("weekend = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]").read().is_err());
 }

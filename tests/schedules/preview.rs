@@ -62,6 +62,16 @@ fn holidays_come_from_a_file() {
 }
 
 #[test]
+fn what_a_holiday_leaves_out_is_told() {
+    let args = ["daily at 06:00", "--zone", "Europe/Amsterdam", "--from", "2026-04-03", "--count", "2"];
+    let seen = json(&[&args[..], &["--calendar", "nl.toml", "--roll", "skip"]].concat());
+    assert_eq!(seen["items"][1]["local"], "2026-04-07T06:00");
+    let texts: Vec<_> = seen["left_out"].as_array().unwrap().iter().map(|it| it["notes"][0]["text"].clone()).collect();
+    assert_eq!(texts.len(), 3);
+    assert_eq!(texts[2], "left out, because 2026-04-06 is free (Paasmaandag)");
+}
+
+#[test]
 fn what_is_not_understood_ends_with_2_and_says_what_to_write() {
     for args in [&["fortnightly", "--zone", "UTC"][..], &["daily at 06:00"], &["daily at 06:00", "--zone", "Mars"], &[]]
     {

@@ -159,6 +159,20 @@ proptest! {
     }
 
     #[test]
+    fn what_free_days_leave_out_and_what_stays_is_what_would_be_due(schedule in schedule(), after in instant()) {
+        let calendar = calendar();
+        let skipping = Schedule { roll: Roll::Skip, ..schedule.clone() };
+        let whole = Schedule { roll: Roll::None, ..schedule };
+        let all: Vec<_> = whole.after(&calendar, after).take(60).map(|it| it.at).collect();
+        let Some(last) = all.last().copied() else { return Ok(()) };
+        let stays = skipping.after(&calendar, after).map(|it| it.at).take_while(|at| *at <= last);
+        let left_out = skipping.left_out(&calendar, after).map(|it| it.at).take_while(|at| *at <= last);
+        let together: BTreeSet<_> = stays.chain(left_out).collect();
+        prop_assert_eq!(together.into_iter().collect::<Vec<_>>(), all);
+        prop_assert_eq!(whole.left_out(&calendar, after).next(), None);
+    }
+
+    #[test]
     fn what_is_printed_is_read_as_the_same(words in words(), schedule in schedule()) {
         let rule: Rule = words.parse().unwrap();
         prop_assert_eq!(rule.to_string().parse::<Rule>().unwrap(), rule);

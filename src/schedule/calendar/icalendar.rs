@@ -57,7 +57,8 @@ fn event_dates(event: &Component) -> Result<Vec<(NaiveDate, String)>, String> {
         let all = begin.iter_days().zip(0..=length);
         all.map(|(day, _)| (day, name.clone()))
     });
-    Ok(days.collect())
+    // A long event that comes every day would be more than memory holds.
+    Ok(days.take(MOST_DATES + 1).collect())
 }
 
 /// When an event begins, as often as it comes again.

@@ -110,7 +110,7 @@ pub async fn schedules(
 ) -> Result<Vec<Scheduled>> {
     let mut db = db.acquire().await.context("connecting to read schedules")?;
     let stands = stands(&mut db, batch, only).await?;
-    let plans = plan::all(&mut db, &named(&stands)).await?;
+    let plans = plans(&mut db, &stands).await?;
     let of = |(stand, plan): (Stand, Result<Plan, String>)| {
         let written: Written = serde_json::from_value(stand.definition.clone()).unwrap_or_default();
         let next =
@@ -165,7 +165,7 @@ async fn listed(
     let mut dues = decided(&mut db, (batch, only), range).await?;
     let seen: HashSet<_> = dues.iter().map(|due| (due.batch.clone(), due.key.clone())).collect();
     let stands = stands(&mut db, batch, only).await?;
-    let plans = plan::all(&mut db, &named(&stands)).await?;
+    let plans = plans(&mut db, &stands).await?;
     drop(db);
     let ahead: Vec<_> =
         stands.iter().zip(&plans).filter_map(|(stand, plan)| Some((stand, plan.as_ref().ok()?))).collect();
@@ -188,7 +188,8 @@ struct Stand {
     changed_at: DateTime<Utc>,
     position: i32,
     definition: Value,
-    key_zone: Option<String>,
+    /// The definition of the batch's first schedule.
+    first: Value,
     after_at: Option<DateTime<Utc>>,
     enabled_at: Option<DateTime<Utc>>,
     paused_at: Option<DateTime<Utc>>,
@@ -210,7 +211,7 @@ async fn stands(db: &mut PgConnection, batch: Option<&str>, only: Only<'_>) -> R
         r#"
         select batch.name as batch, batch.enabled, batch.changed_at, (written.position - 1)::integer as "position!",
                written.definition as "definition!",
-               nullif(written.definition ->> 'zone', batch_revision.definition -> 'schedule' -> 0 ->> 'zone') as key_zone,
+               batch_revision.definition -> 'schedule' -> 0 as "first!",
                schedule.after_at as "after_at?", schedule.enabled_at, schedule.paused_at, schedule.paused_by,
                schedule.paused_note, schedule.failures as "failures?"
           from batch
@@ -232,12 +233,15 @@ async fn stands(db: &mut PgConnection, batch: Option<&str>, only: Only<'_>) -> R
     .context("reading how schedules stand")
 }
 
-fn named(stands: &[Stand]) -> Vec<Named<'_>> {
-    let named = |stand| {
-        let Stand { batch, definition, key_zone, .. }: &Stand = stand;
-        Named { batch, definition, key_zone: key_zone.as_deref() }
-    };
-    stands.iter().map(named).collect()
+/// Their plans, in their order.
+async fn plans(db: &mut PgConnection, stands: &[Stand]) -> Result<Vec<Result<Plan, String>>> {
+    let zones: Vec<_> = stands.iter().map(|stand| plan::key_zone(&stand.first, &stand.definition)).collect();
+    let named = stands.iter().zip(&zones).map(|(stand, zone)| Named {
+        batch: &stand.batch,
+        definition: &stand.definition,
+        key_zone: zone.as_deref(),
+    });
+    plan::all(db, &named.collect::<Vec<_>>()).await
 }
 
 /// A planned occurrence, as people see it.

@@ -100,7 +100,6 @@ async fn applied(
     ending.extend(matched.other.iter().flatten().chain(&matched.gone).filter(|row| over(row, false)).cloned());
     settle_until(db, ending, (change.at, last), now).await?;
 
-    let zone = wanted.first().and_then(|first| first["zone"].as_str());
     let mut next = Vec::with_capacity(wanted.len());
     for (position, definition) in wanted.iter().enumerate() {
         let same = matched.same[position].take();
@@ -112,8 +111,7 @@ async fn applied(
         if !stays {
             row.failures = 0;
         }
-        let own = definition["zone"].as_str();
-        row.key_zone = own.filter(|own| Some(*own) != zone).map(str::to_owned);
+        row.key_zone = plan::key_zone(&wanted[0], definition);
         row.revision = change.revision;
         row.position = i32::try_from(position).unwrap_or(i32::MAX);
         row.definition = definition.clone();

@@ -52,6 +52,13 @@ pub(super) fn read(definition: &Value) -> Result<Schedule, String> {
     serde_json::from_value(definition.clone()).map_err(|error| error.to_string())
 }
 
+/// The zone that is added to the keys of the schedule `own`: its own, where that is not the one of the batch's first
+/// schedule, because the same local time is another instant there.
+pub(super) fn key_zone(first: &Value, own: &Value) -> Option<String> {
+    let (first, own) = (read(first).ok()?.zone, read(own).ok()?.zone);
+    (own != first).then(|| own.name().to_owned())
+}
+
 /// A definition, and whose it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named<'a> {
