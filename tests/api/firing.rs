@@ -19,7 +19,8 @@ async fn daily(db: PgPool) -> Door {
     let door = Door::open(db).await;
     door.with_batch().await;
     let mut batch = batch();
-    batch["schedule"] = json!([{ "rule": "daily at 06:00", "zone": "Europe/Amsterdam", "missed": "run_all", "jitter": "10m" }]);
+    batch["schedule"] =
+        json!([{ "rule": "daily at 06:00", "zone": "Europe/Amsterdam", "missed": "run_all", "jitter": "10m" }]);
     assert_eq!(door.put(BATCH, batch).await.status, StatusCode::OK);
     door
 }
@@ -61,7 +62,8 @@ async fn what_became_of_occurrences_is_listed_with_what_lies_ahead(db: PgPool) {
     let door = daily(db).await;
     door.look().await;
     door.later(Duration::from_secs(3 * 24 * 3600)).await;
-    let today = items(&door.get("/api/v1/batches").await)[0]["next_at"].as_str().expect("the next one")[..10].to_owned();
+    let today =
+        items(&door.get("/api/v1/batches").await)[0]["next_at"].as_str().expect("the next one")[..10].to_owned();
     let ran: Vec<_> = items(&door.get(&format!("{BATCH}/occurrences?from=2020-01-01&to={today}")).await);
     let states: Vec<_> = ran.iter().map(|it| it["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["ran", "ran", "ran", "planned"]);
@@ -79,7 +81,10 @@ async fn schedules_are_shown_paused_and_resumed(db: PgPool) {
     let shown = items(&door.get(&path).await);
     assert_eq!((shown[0]["words"].as_str(), shown[0]["fires"].as_bool()), (Some("daily at 06:00"), Some(true)));
     assert!(shown[0]["enabled_at"].is_string() && shown[0]["next"]["at"].is_string(), "{}", shown[0]);
-    assert_eq!(door.post(&format!("{path}/pause"), json!({})).await.fault("note"), "is missing; write why, for whoever finds it paused");
+    assert_eq!(
+        door.post(&format!("{path}/pause"), json!({})).await.fault("note"),
+        "is missing; write why, for whoever finds it paused"
+    );
     let paused = items(&door.post(&format!("{path}/pause"), json!({ "note": "moving house" })).await);
     assert_eq!((paused[0]["fires"].as_bool(), paused[0]["paused_note"].as_str()), (Some(false), Some("moving house")));
     assert!(items(&door.get("/api/v1/batches").await)[0]["next_at"].is_null());
@@ -89,7 +94,8 @@ async fn schedules_are_shown_paused_and_resumed(db: PgPool) {
     let resumed = items(&door.post_owned(format!("{path}/resume")).await);
     assert_eq!(resumed[0]["fires"], true);
     let audit = door.get("/api/v1/audit?limit=2").await.json();
-    let actions: Vec<_> = audit["items"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> =
+        audit["items"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["schedule.resumed", "schedule.paused"]);
 }
 
@@ -109,7 +115,10 @@ async fn a_range_is_backfilled_and_asking_again_does_nothing_more(db: PgPool) {
     assert_eq!(door.count("?from=2026-01-01&to=2026-01-03").await, 3);
     let wrong = door.post(&path, json!({ "from": "yesterday" })).await;
     assert_eq!((wrong.fault("from"), wrong.fault("to")), (A_DATE.to_owned(), A_DATE.to_owned()));
-    assert_eq!(door.post(&path, json!({ "from": "2000-01-01", "to": "2026-01-03" })).await.status, StatusCode::CONFLICT);
+    assert_eq!(
+        door.post(&path, json!({ "from": "2000-01-01", "to": "2026-01-03" })).await.status,
+        StatusCode::CONFLICT
+    );
 }
 
 const A_DATE: &str = "write a date such as `2026-04-01`";
@@ -139,7 +148,10 @@ async fn calendar_programs_read_a_feed_with_a_token_as_the_password(db: PgPool) 
     let door = daily(db).await;
     let path = "/api/v1/calendar.ics?from=2035-01-01&to=2035-01-31";
     let feed = door.get(path).await;
-    assert_eq!((feed.status, feed.headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "text/calendar; charset=utf-8"));
+    assert_eq!(
+        (feed.status, feed.headers[header::CONTENT_TYPE].to_str().unwrap()),
+        (StatusCode::OK, "text/calendar; charset=utf-8")
+    );
     let parsed: icalendar::Calendar = feed.text().parse().expect("an iCalendar");
     assert_eq!(parsed.components.len(), 31);
     let login = |login: &str, path: &str, method: Method| {
@@ -158,7 +170,9 @@ async fn calendar_programs_read_a_feed_with_a_token_as_the_password(db: PgPool) 
 #[sqlx::test]
 async fn dates_that_no_schedule_reaches_are_refused(db: PgPool) {
     let door = daily(db).await;
-    for (query, place) in [("from=x", "from"), ("to=2026-02-30", "to"), ("from=0001-01-01", "from"), ("to=9999-12-31", "to")] {
+    for (query, place) in
+        [("from=x", "from"), ("to=2026-02-30", "to"), ("from=0001-01-01", "from"), ("to=9999-12-31", "to")]
+    {
         let answer = door.get(&format!("/api/v1/calendar?{query}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         answer.fault(place);
