@@ -27,11 +27,11 @@
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
+//! | calendar | which days of a place are business days, by name; schedules roll by it |
 //! | monitor | a user who is told: of what fails at once, of everything in the morning |
 //! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
 //! | digest | what happened since the last one, once a day; everything it may tell is numbered in the daybook |
 //! | letter | a run of the batch `.monitors`, by which a notice or a digest goes out |
-//! | calendar | which days of a place are business days, by name; schedules roll by it |
 //! | hint, job | that a step may be claimed; a job of the queue tells of one step or a stretch of them, by kind and numbers only |
 //!
 //! # One run, read straight through

@@ -42,7 +42,10 @@ async fn only_a_change_makes_a_new_revision(db: PgPool) {
     }
     revisions.dedup();
     assert_eq!(revisions.len(), 5, "{revisions:?}");
-    let kept = sqlx::query_scalar::<_, i64>("select count(*) from batch_revision where batch <> '.monitors'").fetch_one(&door.db).await.unwrap();
+    let kept = sqlx::query_scalar::<_, i64>("select count(*) from batch_revision where batch <> '.monitors'")
+        .fetch_one(&door.db)
+        .await
+        .unwrap();
     assert_eq!(kept, 5);
 }
 

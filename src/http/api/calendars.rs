@@ -67,7 +67,7 @@ async fn list(State(app): State<App>, _: Operator, paging: Paging) -> Result<Jso
 }
 
 /// Gives a calendar in the shape it was written in; an iCalendar file is its `ics`.
-#[utoipa::path(get, path = "/calendars/{calendar}", tag = "calendars", operation_id = "read_calendar",
+#[utoipa::path(get, path = "/calendars/{calendar}", tag = "calendars", operation_id = "read_business_calendar",
     params(("calendar" = String, Path)), responses((status = 200, body = Written)))]
 async fn get(State(app): State<App>, _: Operator, Name(name): Name) -> Result<Json<Written>, Problem> {
     written(&app, &name).await
