@@ -14,7 +14,6 @@
 //! | schedule, occurrence | a rule with its zone and policies, and one time at which it is due, named by its local time |
 //! | trigger | why a batch fires: its schedule, somebody's demand, an event, a file |
 //! | run | one firing of a batch, from its cause to its last notice |
-//! | trigger | why a batch fires: a schedule, a demand, an event, a file |
 //! | cause | what fired a run, with a key that is unique in its batch |
 //! | business date | the date a run is about, which may not be the date it runs on |
 //! | document | where bytes come from: stored, a template, a report server, the file that fired the run |
