@@ -82,6 +82,9 @@ pub(super) async fn refuse(engine: &Engine, file: &mut File, reason: &Reason) ->
 
 async fn close(engine: &Engine, file: &mut File, verdict: &str, reason: Option<Reason>) -> Result<bool> {
     let mut db = engine.db.begin().await.context("beginning to close a file")?;
+    if file.state == "claimed" {
+        row::leave(&mut db, file).await?;
+    }
     let closed = sqlx::query!(
         r#"
         update file
@@ -97,12 +100,12 @@ async fn close(engine: &Engine, file: &mut File, verdict: &str, reason: Option<R
     .execute(&mut *db)
     .await
     .with_context(|| format!("closing file {}", file.id))?;
-    if file.state == "claimed" && closed.rows_affected() > 0 {
-        row::leave(&mut db, file).await?;
+    if closed.rows_affected() == 0 {
+        return Ok(false);
     }
     db.commit().await.context("closing a file")?;
     (file.state, file.verdict, file.reason) = ("closing".to_owned(), Some(verdict.to_owned()), reason);
-    Ok(closed.rows_affected() > 0)
+    Ok(true)
 }
 
 /// Puts a file where its verdict says, with the reason beside one that is rejected.

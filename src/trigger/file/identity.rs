@@ -31,6 +31,7 @@ pub(super) async fn identify(engine: &Engine, file: &mut File, digest: &str) -> 
     let state = if earlier.is_some() { "closing" } else { "taken" };
     let verdict = earlier.is_some().then_some("archive");
     let mut db = engine.db.begin().await.context("beginning to take a file")?;
+    row::leave(&mut db, file).await?;
     let taken = sqlx::query!(
         r#"
         update file
@@ -53,7 +54,6 @@ pub(super) async fn identify(engine: &Engine, file: &mut File, digest: &str) -> 
     if taken.rows_affected() == 0 {
         return Ok(Step::Wait);
     }
-    row::leave(&mut db, file).await?;
     db.commit().await.context("taking a file")?;
     (file.state, file.cause_key) = (state.to_owned(), Some(key));
     (file.verdict, file.reason) = (verdict.map(str::to_owned), reason);

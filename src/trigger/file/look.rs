@@ -59,9 +59,10 @@ pub(super) async fn look(engine: &Engine, watch: &Watch, place: &Watched) -> Res
             let wanted = files.into_iter().filter(|file| !watch.ignore.iter().any(|it| it.fits(&file.name)));
             let wanted: Vec<_> = wanted.filter(|file| place.wish(&file.name).is_some()).collect();
             let mut db = engine.db.begin().await.context("beginning to note what lies in a place")?;
+            let before = alone(&mut db, &address).await?;
             sight(&mut db, &address, &wanted, now).await?;
             let claimed = claim(&mut db, place, now).await?;
-            answered(&mut db, &address, &odd, (now, now + watch.look)).await?;
+            answered(&mut db, &address, (&before, &odd), (now, now + watch.look)).await?;
             db.commit().await.context("noting what lies in a place")?;
             if claimed > 0 {
                 tracing::info!(place = address, files = claimed, "files came in");
@@ -95,14 +96,30 @@ async fn sight(db: &mut PgConnection, place: &str, files: &[Found], now: DateTim
     .execute(&mut *db)
     .await
     .with_context(|| format!("noting what has left {place}"))?;
+    // Rows that are as they were are not even locked: whoever takes those files need not wait.
+    sqlx::query!(
+        r#"
+        update sighting
+           set size = seen.size, stamp = seen.stamp, since_at = $5
+          from unnest($2::text[], $3::bigint[], $4::text[]) as seen (name, size, stamp)
+         where sighting.place = $1 and sighting.name = seen.name
+           and (sighting.size, sighting.stamp) <> (seen.size, seen.stamp)
+        "#,
+        place,
+        &names,
+        &sizes,
+        &stamps,
+        now,
+    )
+    .execute(&mut *db)
+    .await
+    .with_context(|| format!("noting what has changed in {place}"))?;
     sqlx::query!(
         r#"
         insert into sighting (place, name, size, stamp, since_at)
         select $1, seen.name, seen.size, seen.stamp, $5
           from unnest($2::text[], $3::bigint[], $4::text[]) as seen (name, size, stamp)
-        on conflict on constraint sighting_pkey do update
-           set size = excluded.size, stamp = excluded.stamp, since_at = excluded.since_at
-         where (sighting.size, sighting.stamp) <> (excluded.size, excluded.stamp)
+        on conflict on constraint sighting_pkey do nothing
         "#,
         place,
         &names,
@@ -112,7 +129,7 @@ async fn sight(db: &mut PgConnection, place: &str, files: &[Found], now: DateTim
     )
     .execute(db)
     .await
-    .with_context(|| format!("noting what lies in {place}"))?;
+    .with_context(|| format!("noting what has come to {place}"))?;
     Ok(())
 }
 
@@ -162,18 +179,28 @@ async fn insert(
     Ok(claimed.rows_affected())
 }
 
+/// What was known of a place.
+struct Before {
+    odd: Vec<String>,
+    faults: i32,
+}
+
+/// Locks the place, so that a look that took too long and the next one do not get in each other's way.
+async fn alone(db: &mut PgConnection, place: &str) -> Result<Before> {
+    sqlx::query_as!(Before, "select odd, faults from place where address = $1 for update", place)
+        .fetch_one(db)
+        .await
+        .with_context(|| format!("locking {place}"))
+}
+
 async fn answered(
     db: &mut PgConnection,
     place: &str,
-    odd: &[String],
+    (before, odd): (&Before, &[String]),
     (now, next): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<()> {
     // What cannot even be stored as text is shown without it.
     let odd: Vec<_> = odd.iter().map(|name| name.replace('\0', " ")).collect();
-    let before = sqlx::query!(r#"select odd, faults from place where address = $1 for update"#, place)
-        .fetch_one(&mut *db)
-        .await
-        .with_context(|| format!("reading about {place}"))?;
     if before.faults > 0 {
         tracing::info!(place, "the place can be looked at again");
     }

@@ -103,7 +103,8 @@ pub(super) async fn wake(engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// Forgets where a file lay: one that comes under the same name has to be as it is for a while of its own.
+/// Forgets where a file lay: one that comes under the same name has to be as it is for a while of its own. Done before
+/// the file's own row is touched, because looks lock in that order as well.
 pub(super) async fn leave(db: &mut PgConnection, file: &File) -> Result<()> {
     sqlx::query!("delete from sighting where place = $1 and name = $2", file.place, file.name)
         .execute(db)
