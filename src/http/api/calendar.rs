@@ -20,7 +20,7 @@ const MOST: i64 = 5000;
 const DAYS: u64 = 31;
 
 /// Lists the occurrences of all batches that one may see, in order. A month when `to` is absent.
-#[utoipa::path(get, path = "/calendar", tag = "schedules", operation_id = "read_calendar",
+#[utoipa::path(get, path = "/calendar", tag = "schedules", operation_id = "list_all_occurrences",
     params(Dates, PagingParams), responses((status = 200, body = Page<Due>)))]
 async fn list(
     State(app): State<App>,
@@ -35,7 +35,7 @@ async fn list(
 
 /// Gives the same as an iCalendar feed, at most 5000 occurrences. Calendar programs that cannot send a bearer token log in
 /// with any name and a token as the password.
-#[utoipa::path(get, path = "/calendar.ics", tag = "schedules", operation_id = "read_calendar_feed", params(Dates),
+#[utoipa::path(get, path = "/calendar.ics", tag = "schedules", operation_id = "read_occurrence_feed", params(Dates),
     responses((status = 200, body = String, content_type = "text/calendar")))]
 async fn feed(State(app): State<App>, Feed(caller): Feed, dates: Dates) -> Result<impl IntoResponse, Problem> {
     let range = Range { limit: MOST, ..dates.range(&app, DAYS)? };
