@@ -137,19 +137,49 @@ async fn sight(db: &mut PgConnection, place: &str, files: &[Found], now: DateTim
 /// are left alone.
 async fn claim(db: &mut PgConnection, place: &Watched, now: DateTime<Utc>) -> Result<u64> {
     let address = place.address.to_string();
-    let rows = sqlx::query!("select name, since_at from sighting where place = $1 order by since_at, name", address)
-        .fetch_all(&mut *db)
-        .await
-        .with_context(|| format!("reading what lies in {address}"))?;
+    let mut rows = settled(db, place, now).await?;
+    rows.sort_by(|a, b| (a.since_at, &a.name).cmp(&(b.since_at, &b.name)));
     let mut claimed = 0;
     for (batch, trigger) in &place.wishes {
-        let stable = TimeDelta::from_std(trigger.stable).unwrap_or(TimeDelta::MAX);
+        let stable = stable(trigger);
         let is_theirs = |name: &str| place.wish(name).is_some_and(|(wisher, it)| wisher == batch && it == trigger);
         let ready = rows.iter().filter(|row| now - row.since_at >= stable && is_theirs(&row.name));
         let names: Vec<_> = ready.map(|row| row.name.clone()).collect();
         claimed += insert(db, (batch, trigger), (&address, &names), now).await?;
     }
     Ok(claimed)
+}
+
+fn stable(trigger: &FileTrigger) -> TimeDelta {
+    TimeDelta::from_std(trigger.stable).unwrap_or(TimeDelta::MAX)
+}
+
+/// A file that may have been as it is for long enough.
+struct Settled {
+    name: String,
+    since_at: DateTime<Utc>,
+}
+
+/// Locks what it gives: what has been taken since it was listed is gone then, and not claimed a second time.
+async fn settled(db: &mut PgConnection, place: &Watched, now: DateTime<Utc>) -> Result<Vec<Settled>> {
+    let least = place.wishes.iter().map(|(_, trigger)| stable(trigger)).min().unwrap_or_default();
+    let before = now.checked_sub_signed(least).unwrap_or_default();
+    let address = place.address.to_string();
+    sqlx::query_as!(
+        Settled,
+        r#"
+        select name, since_at
+          from sighting
+         where place = $1 and since_at <= $2
+         order by name
+           for update
+        "#,
+        address,
+        before,
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("reading what lies in {address}"))
 }
 
 async fn insert(
