@@ -84,10 +84,11 @@ pub async fn receive(engine: &Engine, author: &Author, new: NewEvent) -> Result<
 /// # Errors
 /// When the database cannot be reached.
 pub async fn sweep(engine: &Engine) -> Result<()> {
+    let mut fired = Ok(());
     for stored in unfired(&engine.db, engine.clock.now() - GRACE).await? {
-        fire(engine, &stored).await?;
+        fired = fire(engine, &stored).await.and(fired);
     }
-    Ok(())
+    fired
 }
 
 /// An event as it was stored.
@@ -100,7 +101,9 @@ struct Stored {
     fired_at: Option<DateTime<Utc>>,
 }
 
+/// A subscriber that cannot be started now does not stand in the way of the others; the event stays unfired for it.
 async fn fire(engine: &Engine, event: &Stored) -> Result<()> {
+    let mut fault = None;
     for (batch, triggers) in subscribers(&engine.db, &event.kind).await? {
         let fits = |trigger: &&EventTrigger| trigger.kind == event.kind && holds(&event.data, &trigger.data);
         let Some(trigger) = triggers.iter().find(fits) else { continue };
@@ -109,10 +112,16 @@ async fn fire(engine: &Engine, event: &Stored) -> Result<()> {
         let start = Start { batch: batch.clone(), cause, date: None, params, hold: false };
         let (run, reason) = match run::start(engine, start).await {
             Ok(started) => (Some(started.run), None),
-            Err(StartError::Fault(fault)) => return Err(fault).context("starting a run for an event"),
+            Err(StartError::Fault(error)) => {
+                fault = Some(error.context(format!("starting a run of {batch} for an event")));
+                continue;
+            }
             Err(refusal) => (None, Some(refusal.to_string())),
         };
         note(&engine.db, event.id, (&batch, run, reason)).await?;
+    }
+    if let Some(fault) = fault {
+        return Err(fault);
     }
     let now = engine.clock.now();
     sqlx::query!("update event set fired_at = $2 where id = $1 and fired_at is null", event.id, now)

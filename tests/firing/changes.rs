@@ -19,6 +19,20 @@ async fn a_batch_fires_at_its_time_and_not_before_and_not_again(db: PgPool) {
 }
 
 #[sqlx::test]
+async fn what_is_left_out_on_free_days_has_a_row_that_says_so(db: PgPool) {
+    let site = Site::open(db, "2035-05-04T03:00:00Z").await;
+    site.batch("morning", &daily(", roll = \"skip\"")).await;
+    for day in ["04", "05", "06", "07", "08"] {
+        site.look_at(&format!("2035-05-{day}T04:00:00Z")).await;
+    }
+    let left_out = |day: u8| format!("2035-05-0{day}T06:00 skipped left-out");
+    let ran = |day: u8| format!("2035-05-0{day}T06:00 ran");
+    assert_eq!(site.told("morning").await, [ran(4), left_out(5), left_out(6), ran(7), ran(8)]);
+    let reason = site.rows("morning").await[1].reason.clone().expect("a reason");
+    assert_eq!(reason["text"], "left out, because 2035-05-05 is free (Saturday)");
+}
+
+#[sqlx::test]
 async fn a_disabled_batch_does_not_fire_and_says_so_for_each_that_passes(db: PgPool) {
     let site = Site::open(db, "2035-05-01T03:00:00Z").await;
     site.batch("morning", &daily("")).await;

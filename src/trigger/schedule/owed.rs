@@ -57,7 +57,7 @@ impl Look {
     }
 }
 
-/// What `row` owes.
+/// What `row` owes. What it leaves out on free days is told with the next one that it does not leave out.
 pub(super) fn owed(row: &Row, plan: &Plan, look: &Look) -> Owed {
     let mut ahead = plan.after(row.after_at).peekable();
     let mut due = Vec::new();
@@ -75,7 +75,13 @@ pub(super) fn owed(row: &Row, plan: &Plan, look: &Look) -> Owed {
         Bound::At(at) if !more => at.max(row.after_at),
         _ => last,
     };
-    Owed { taken: judged(row, plan.schedule.missed, (due, later), look), more, after_at, next }
+    let mut taken = judged(row, plan.schedule.missed, (due, later), look);
+    let left_out = plan.left_out(row.after_at).take_while(|planned| planned.occurrence.at <= after_at);
+    taken.extend(left_out.map(|planned| {
+        let reason = why::left_out(&planned.occurrence);
+        (planned, Some(reason))
+    }));
+    Owed { taken, more, after_at, next }
 }
 
 /// The occurrences with the reasons why they do not run. `later`: another late one follows them.

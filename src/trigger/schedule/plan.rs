@@ -37,13 +37,20 @@ pub(super) struct Planned {
 impl Plan {
     /// The occurrences after `after`, in the order of their instants.
     pub fn after(&self, after: DateTime<Utc>) -> impl Iterator<Item = Planned> + Send + '_ {
-        self.schedule.after(&self.calendar, after).map(|mut occurrence| {
-            if let Some(zone) = &self.key_zone {
-                occurrence.key = format!("{} {zone}", occurrence.key);
-            }
-            let due_at = jitter::due(&self.batch, occurrence.at, self.schedule.jitter);
-            Planned { occurrence, due_at }
-        })
+        self.schedule.after(&self.calendar, after).map(|occurrence| self.planned(occurrence))
+    }
+
+    /// What the schedule leaves out after `after`, because of free days.
+    pub fn left_out(&self, after: DateTime<Utc>) -> impl Iterator<Item = Planned> + Send + '_ {
+        self.schedule.left_out(&self.calendar, after).map(|occurrence| self.planned(occurrence))
+    }
+
+    fn planned(&self, mut occurrence: Occurrence) -> Planned {
+        if let Some(zone) = &self.key_zone {
+            occurrence.key = format!("{} {zone}", occurrence.key);
+        }
+        let due_at = jitter::due(&self.batch, occurrence.at, self.schedule.jitter);
+        Planned { occurrence, due_at }
     }
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{id::RunId, schedule::Missed};
+use crate::{
+    id::RunId,
+    schedule::{Missed, Occurrence},
+};
 
 fn stamp(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -30,6 +33,12 @@ pub(super) fn missed(policy: Missed, late: Duration) -> Value {
         _ => format!("found {minutes} minutes late; by the policy {policy} it does not run"),
     };
     json!({ "code": "missed", "text": text, "policy": policy.to_string(), "late_seconds": late.as_secs() })
+}
+
+/// Its day is free, and the schedule leaves out free days.
+pub(super) fn left_out(occurrence: &Occurrence) -> Value {
+    let texts: Vec<_> = occurrence.notes.iter().map(|note| note.text.as_str()).collect();
+    json!({ "code": "left-out", "text": texts.join("; ") })
 }
 
 /// Something ran for this date before.
