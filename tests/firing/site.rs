@@ -80,7 +80,8 @@ impl Site {
 
     /// A little further, because each look asks the database for the time again, and may find that it is earlier.
     pub fn go(&self, instant: DateTime<Utc>) {
-        let ahead = (instant + TimeDelta::milliseconds(200) - self.app.engine.clock.now()).to_std().expect("an instant ahead");
+        let ahead =
+            (instant + TimeDelta::milliseconds(200) - self.app.engine.clock.now()).to_std().expect("an instant ahead");
         self.app.engine.clock.advance(ahead);
     }
 
