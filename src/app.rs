@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     audit::{self, Author, Deed},
-    catalog::{self, Shelf},
+    catalog::{self, Outside, Shelf},
     channel::{
         Settle,
         account::{AccountConfig, Channels, Limits},
@@ -29,7 +29,15 @@ use crate::{
     http,
     queue::{self, Queue},
     run::{Engine, Settings, act::ActError, sending},
-    source, sweep,
+    source::{
+        self,
+        place::{self, Pattern, Places, PlacesConfig},
+    },
+    sweep,
+    trigger::{
+        file::{self, Watch},
+        schedule,
+    },
     worker::{self, Load},
     workflow::{self, Folder},
 };
@@ -47,6 +55,8 @@ pub struct App {
 pub struct Roles {
     /// Answers at the doors.
     pub doors: bool,
+    /// Fires batches.
+    pub triggers: bool,
     /// Serves these queues.
     pub queues: Vec<Queue>,
 }
@@ -60,6 +70,7 @@ impl App {
     /// With all faults of the accounts or the workflows, and when the database cannot be opened.
     pub async fn open(config: Config, data: &Path, join: bool) -> Result<Self> {
         let channels = channels(&config)?;
+        let places = places(&config)?;
         let folders = folders(&config)?;
         let database = match join {
             true => Database::join(&config.database, data).await,
@@ -72,9 +83,13 @@ impl App {
         clock.follow(db::time(&database.pool)).await?;
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
         let toolbox = toolbox(&config, store.clone())?;
-        let settings =
-            Settings { worker: worker_name(), lease: config.engine.lease, deaths: i32::from(config.engine.deaths) };
-        let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock);
+        let settings = Settings {
+            worker: worker_name(),
+            lease: config.engine.lease,
+            deaths: i32::from(config.engine.deaths),
+            monitor: config.monitor.clone(),
+        };
+        let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock).watching(places);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })
     }
@@ -107,11 +122,23 @@ impl App {
         let address = if roles.doors { Some(self.open_doors(&tasks, doors.clone()).await?) } else { None };
         let steps = self.config.engine.steps.get();
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
+        let watching = roles.triggers.then(|| watch(&self.config)).transpose()?;
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
+        let triggers = async {
+            if roles.triggers {
+                schedule::watch(self.engine.clone(), self.config.schedule.poll, stop.clone()).await;
+            }
+        };
         tokio::join!(
+            triggers,
             worker::work(self.engine.clone(), load, stop.clone()),
             sweep::sweep(self.engine.clone(), duties, stop.clone()),
+            async {
+                if let Some(watch) = watching {
+                    file::watch(self.engine.clone(), watch, stop.clone()).await;
+                }
+            },
             keep_counting(&self.database, &self.engine, &stop),
             stop.cancelled(),
         );
@@ -133,7 +160,8 @@ impl App {
             .with_context(|| format!("the doors cannot be opened at {listen}; set `http.listen` to a free address"))?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let doors = http::App::new(self.engine.clone(), accounts(&self.engine), body_limit).until(stop.clone());
+        let doors =
+            http::App::new(self.engine.clone(), accounts(&self.engine).accounts, body_limit).until(stop.clone());
         let router = http::router(doors)?;
         tasks.spawn(http::serve(listener, router, http::Patience::default(), stop));
         Ok(format!("http://{address}"))
@@ -165,9 +193,10 @@ async fn keep_counting(database: &Database, engine: &Engine, stop: &Cancellation
     }
 }
 
-/// The accounts by name, with their channels, as checks of batches want them.
-pub fn accounts(engine: &Engine) -> std::collections::BTreeMap<String, String> {
-    engine.channels.accounts().map(|it| (it.name().to_owned(), it.channel().to_owned())).collect()
+/// What the settings bring along, as checks of batches want it.
+pub fn accounts(engine: &Engine) -> Outside {
+    let accounts = engine.channels.accounts().map(|it| (it.name().to_owned(), it.channel().to_owned()));
+    Outside { accounts: accounts.collect(), places: engine.places.clone() }
 }
 
 /// Opens the configured accounts.
@@ -175,8 +204,35 @@ pub fn accounts(engine: &Engine) -> std::collections::BTreeMap<String, String> {
 /// # Errors
 /// With what is wrong with any of them.
 pub fn channels(config: &Config) -> Result<Channels> {
-    let accounts = config.accounts().map(|(name, account)| (name.to_owned(), account_config(account))).collect();
+    let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
+    let accounts = accounts.map(|(name, account)| (name.to_owned(), account_config(account))).collect();
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
+}
+
+/// Opens the places where files may come in.
+///
+/// # Errors
+/// With what is wrong with any of their accounts.
+pub fn places(config: &Config) -> Result<Places> {
+    let accounts = config.accounts().filter(|(_, account)| Places::serves(account.url.expose()));
+    let accounts = accounts.map(|(name, account)| {
+        let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
+        (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
+    });
+    let (roots, timeout) = (config.files.roots.clone(), config.files.timeout);
+    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout };
+    Places::open(&settings).map_err(|faults| listed("accounts", &faults))
+}
+
+/// How places are watched.
+///
+/// # Errors
+/// When a pattern of names to pass over is none.
+pub fn watch(config: &Config) -> Result<Watch> {
+    let files = &config.files;
+    let ignore = files.ignore.iter().cloned().map(Pattern::try_from).collect::<Result<_, _>>();
+    let ignore = ignore.map_err(|fault| anyhow!("`files.ignore`: {fault}"))?;
+    Ok(Watch { look: files.look, ignore, limit: files.limit.0, timeout: files.timeout })
 }
 
 /// What the file leaves out stays as the channel has it.

@@ -21,6 +21,8 @@ use std::{
     time::Duration,
 };
 
+use chrono::NaiveTime;
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Credential, Secret};
@@ -38,10 +40,13 @@ pub struct Config {
     pub database: Database,
     pub http: Http,
     pub engine: Engine,
+    pub schedule: Schedule,
     pub blobs: Blobs,
     pub render: Render,
     pub remote: Remote,
+    pub files: Files,
     pub retention: Retention,
+    pub monitor: Monitor,
     pub log: Log,
     #[serde(default)]
     account: BTreeMap<String, Account>,
@@ -92,6 +97,14 @@ pub struct Engine {
     pub fetchers: NonZeroUsize,
 }
 
+/// How batches fire.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    #[serde(with = "humantime_serde")]
+    pub poll: Duration,
+}
+
 /// Where the bytes of documents are kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +132,21 @@ pub struct Remote {
     pub allow: Vec<String>,
 }
 
+/// Where files may come in, and how they are taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// Folders that may be watched, with all that are below them.
+    pub roots: Vec<PathBuf>,
+    #[serde(with = "humantime_serde")]
+    pub look: Duration,
+    /// Patterns of names that are never taken.
+    pub ignore: Vec<String>,
+    pub limit: Size,
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
 /// How long what batches bring forth is kept, where they do not say.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +159,34 @@ pub struct Retention {
     pub logs: Age,
 }
 
+/// What monitors are told, and when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// The zone of those who name none.
+    pub zone: Tz,
+    pub digest_at: NaiveTime,
+    /// Whether the digest is attached to mails as a PDF.
+    pub pdf: bool,
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    #[serde(with = "humantime_serde")]
+    pub fold: Duration,
+    /// How many failed runs are told one by one within `fold`.
+    pub storm: u32,
+    /// How many times more or fewer recipients than usual are unusual.
+    pub unusual: f64,
+    /// How many runs of a batch say what is usual.
+    pub unusual_after: u32,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        let defaults = Config::from_layers(None, &BTreeMap::new());
+        defaults.expect("the defaults that are compiled in have no faults").monitor
+    }
+}
+
 /// A configured way to use a channel.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +197,10 @@ pub struct Account {
     pub channel: Option<String>,
     pub settle: Option<Settle>,
     pub ca: Option<PathBuf>,
+    /// The key of an SFTP server.
+    pub host_key: Option<String>,
+    /// The file of a private key for it.
+    pub key: Option<PathBuf>,
     #[serde(default, with = "humantime_serde")]
     pub timeout: Option<Duration>,
     #[serde(default, with = "humantime_serde")]

@@ -11,10 +11,14 @@
 //! |---|---|
 //! | workflow | a graph of steps, `workflows/NAME/workflow.toml` with its templates; a changed folder is a new version |
 //! | batch | what an administrator sets up: documents, recipients, a run-as user, a policy; a change is a new revision |
+//! | schedule, occurrence | a rule with its zone and policies, and one time at which it is due, named by its local time |
+//! | trigger | why a batch fires: its schedule, somebody's demand, an event, a file |
 //! | run | one firing of a batch, from its cause to its last notice |
 //! | cause | what fired a run, with a key that is unique in its batch |
 //! | business date | the date a run is about, which may not be the date it runs on |
-//! | document | where bytes come from: stored, a template, a report server |
+//! | document | where bytes come from: stored, a template, a report server, the file that fired the run |
+//! | event | something that happened elsewhere, by its type and key; batches that subscribe run once for it |
+//! | file, place | what came into a folder, an SFTP folder or an S3 prefix that a batch watches; one run each |
 //! | item | one document of one run, with its parameters; rendered once for all who get the same |
 //! | artifact | the bytes an item became: file name, media type, digest, pages |
 //! | recipient, contact | who gets it, and a checked address of theirs on one channel |
@@ -22,7 +26,11 @@
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
-//! | monitor | a user who is told when a run fails |
+//! | calendar | which days of a place are business days, by name; schedules roll by it |
+//! | monitor | a user who is told: of what fails at once, of everything in the morning |
+//! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
+//! | digest | what happened since the last one, once a day; everything it may tell is numbered in the daybook |
+//! | letter | a run of the batch `.monitors`, by which a notice or a digest goes out |
 //! | hint, job | that a step may be claimed; a job of the queue tells of one step or a stretch of them, by kind and numbers only |
 //!
 //! # One run, read straight through
@@ -47,8 +55,11 @@
 //!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
 //! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
-//! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`].
-//! 8. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
+//! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`]. What belongs to no run, and who
+//!    is not told by mail, gets a letter (`run/letter.rs`): alarms and digests, written by [`sweep`].
+//! 8. What fires by itself begins before that: `trigger/schedule/mod.rs` takes changes of batches over (`change`), works out what is
+//!    owed (`owed`), decides (`decide`) and writes it with the runs it starts (`settle`), all while it holds the batch.
+//! 9. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
 //! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
 //! from a backup. What becomes too old goes by `run/purge.rs`.
@@ -78,8 +89,8 @@
 //!   bytes again and to render again are two different acts.
 //! - **D9 Poison is contained.** Templates render in processes of their own, with limits on time and memory; a step that
 //!   has taken down three workers is given up.
-//! - **D10 Nothing goes missing.** Whoever gets nothing is skipped with a reason. (Occurrences of schedules come with
-//!   schedules.)
+//! - **D10 Nothing goes missing.** Whoever gets nothing is skipped with a reason. Each occurrence of a schedule that came due
+//!   has a row: it ran, waits, was skipped by a policy that is named, or was missed.
 //! - **D11 Stopping is no failure.** A node that stops finishes what it has begun and begins nothing new; no attempt is
 //!   used up by it.
 //! - **D12 Polling is what is relied on.** Workers look for jobs twice a second, sweepers every second, with jitter. News of
@@ -97,9 +108,9 @@
 //! | room | modules |
 //! |---|---|
 //! | doors | [`cli`], [`http`], [`account`], [`setup`], [`app`], [`mod@bench`] |
-//! | engine | [`run`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
+//! | engine | [`run`], [`trigger`], [`catalog`], [`queue`], [`worker`], [`sweep`], [`monitor`], [`audit`] |
 //! | adapters | [`document`], [`source`], [`channel`] |
-//! | vocabulary | [`workflow`], [`contact`] |
+//! | vocabulary | [`workflow`], [`contact`], [`schedule`] |
 //! | ground | [`config`], [`db`], [`clock`], [`id`], [`secret`], [`reason`] |
 //!
 //! Each table is written by one module. Only [`clock`] reads the clock, only [`queue`] and [`worker`] know the queue's
@@ -123,9 +134,11 @@ pub mod monitor;
 pub mod queue;
 pub mod reason;
 pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod setup;
 pub mod source;
 pub mod sweep;
+pub mod trigger;
 pub mod worker;
 pub mod workflow;

@@ -1,18 +1,18 @@
-//! Setting up users, documents and batches from TOML files, all of them or none that has a fault.
+//! Setting up users, documents, calendars and batches from files, all of them or none that has a fault.
 //!
 //! Everything is checked before anything is written, each against what is in the database and what comes along in the
 //! same folder. Called by `apply` and by the demo.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{fmt, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     account::{self, User},
     audit::Author,
-    catalog::{self, DocumentDraft, Draft, Expect, Faults, Saved, Shelf, document},
+    catalog::{self, DocumentDraft, Draft, Expect, Faults, Outside, Saved, Shelf, calendar, document},
 };
 
 /// What a file sets up.
@@ -20,6 +20,7 @@ use crate::{
 pub enum Kind {
     User,
     Document,
+    Calendar,
     Batch,
 }
 
@@ -28,6 +29,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::User => "user",
             Self::Document => "document",
+            Self::Calendar => "calendar",
             Self::Batch => "batch",
         })
     }
@@ -47,6 +49,7 @@ pub struct Wish {
 pub struct Plan {
     users: Vec<User>,
     documents: Vec<DocumentDraft>,
+    calendars: Vec<calendar::Draft>,
     batches: Vec<Draft>,
 }
 
@@ -58,8 +61,9 @@ pub struct Done {
     pub saved: Saved,
 }
 
-/// Reads all TOML files below `folder`. A file holds one user, document or batch, told by its folder (`users/`,
-/// `documents/`, `batches/`) or else by its keys, or lists of them (`[[user]]`, `[[document]]`, `[[batch]]`).
+/// Reads all TOML files below `folder`. A file holds one user, document, calendar or batch, told by its folder (`users/`,
+/// `documents/`, `calendars/`, `batches/`) or else by its keys, or lists of them (`[[user]]`, `[[document]]`,
+/// `[[calendar]]`, `[[batch]]`). An iCalendar file (`calendars/NAME.ics`) is a calendar of its name.
 ///
 /// # Errors
 /// When a file cannot be read, is not TOML, or does not tell what it sets up.
@@ -82,6 +86,8 @@ fn walk(folder: &Path, wishes: &mut Vec<Wish>) -> Result<()> {
             walk(&path, wishes)?;
         } else if path.extension().is_some_and(|extension| extension == "toml") {
             wishes.extend(file(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "ics") {
+            wishes.push(icalendar(&path)?);
         }
     }
     Ok(())
@@ -96,6 +102,13 @@ fn file(path: &Path) -> Result<Vec<Wish>> {
     })
 }
 
+fn icalendar(path: &Path) -> Result<Wish> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let value = json!({ "name": name, "ics": text });
+    Ok(Wish { kind: Kind::Calendar, file: path.display().to_string(), value })
+}
+
 /// What the text of one file sets up. `bytes` gives the files that its `path` keys name.
 ///
 /// # Errors
@@ -106,17 +119,17 @@ pub fn wishes(
     table: toml::Table,
     bytes: &dyn Fn(&str) -> Result<Vec<u8>>,
 ) -> Result<Vec<Wish>> {
-    let value = serde_json::to_value(table).with_context(|| format!("reading {file}"))?;
+    let value = serde_json::to_value(plain(toml::Value::Table(table))).with_context(|| format!("reading {file}"))?;
     let mut wishes = Vec::new();
-    for kind in [Kind::User, Kind::Document, Kind::Batch] {
+    for kind in [Kind::User, Kind::Document, Kind::Calendar, Kind::Batch] {
         if let Some(Value::Array(values)) = value.get(kind.to_string()) {
             wishes.extend(values.iter().map(|value| Wish { kind, file: file.to_owned(), value: value.clone() }));
         }
     }
     if wishes.is_empty() {
-        let kind = kind
-            .or_else(|| kind_by_keys(&value))
-            .with_context(|| format!("{file} does not tell what it is; put it into users/, documents/ or batches/"))?;
+        let kind = kind.or_else(|| kind_by_keys(&value)).with_context(|| {
+            format!("{file} does not tell what it is; put it into users/, documents/, calendars/ or batches/")
+        })?;
         wishes.push(Wish { kind, file: file.to_owned(), value });
     }
     for wish in &mut wishes {
@@ -125,10 +138,23 @@ pub fn wishes(
     Ok(wishes)
 }
 
+/// Dates as texts: TOML has dates of its own, JSON has none.
+fn plain(value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::Datetime(date) => toml::Value::String(date.to_string()),
+        toml::Value::Array(values) => values.into_iter().map(plain).collect::<Vec<_>>().into(),
+        toml::Value::Table(table) => {
+            table.into_iter().map(|(key, value)| (key, plain(value))).collect::<toml::Table>().into()
+        }
+        other => other,
+    }
+}
+
 fn folder_kind(path: &Path) -> Option<Kind> {
     match path.parent()?.file_name()?.to_str()? {
         "users" => Some(Kind::User),
         "documents" => Some(Kind::Document),
+        "calendars" => Some(Kind::Calendar),
         "batches" => Some(Kind::Batch),
         _ => None,
     }
@@ -138,6 +164,7 @@ fn kind_by_keys(value: &Value) -> Option<Kind> {
     let has = |key: &str| value.get(key).is_some();
     match () {
         () if has("recipients") || has("workflow") => Some(Kind::Batch),
+        () if has("holiday") || has("weekend") || has("ics") => Some(Kind::Calendar),
         () if has("kind") => Some(Kind::Document),
         () if has("role") || has("attributes") || has("contacts") || has("monitor") => Some(Kind::User),
         () => None,
@@ -160,16 +187,16 @@ fn fill(value: &mut Value, bytes: &dyn Fn(&str) -> Result<Vec<u8>>) -> Result<()
     Ok(())
 }
 
-/// Checks all wishes against each other and against what is there. `accounts` are channels by account.
+/// Checks all wishes against each other and against what is there. `outside` is what the settings bring along.
 ///
 /// # Errors
 /// With every fault in any of them, each with its file.
-pub async fn plan(shelf: &Shelf, accounts: &BTreeMap<String, String>, wishes: Vec<Wish>) -> Result<Plan> {
+pub async fn plan(shelf: &Shelf, outside: &Outside, wishes: Vec<Wish>) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut told = Vec::new();
     for wish in wishes {
         let file = wish.file.clone();
-        if let Err(faults) = plan.add(shelf, accounts, wish).await? {
+        if let Err(faults) = plan.add(shelf, outside, wish).await? {
             let faults = faults.into_inner().into_iter();
             told.extend(faults.map(|fault| format!("  {file}: {}: {}", fault.at, fault.text)));
         }
@@ -181,12 +208,7 @@ pub async fn plan(shelf: &Shelf, accounts: &BTreeMap<String, String>, wishes: Ve
 }
 
 impl Plan {
-    async fn add(
-        &mut self,
-        shelf: &Shelf,
-        accounts: &BTreeMap<String, String>,
-        wish: Wish,
-    ) -> Result<Result<(), Faults>> {
+    async fn add(&mut self, shelf: &Shelf, outside: &Outside, wish: Wish) -> Result<Result<(), Faults>> {
         let mut faults = Faults::default();
         Ok(match wish.kind {
             Kind::User => {
@@ -197,12 +219,17 @@ impl Plan {
                 let input = catalog::read(wish.value, &mut faults);
                 catalog::validate_document(input, faults).map(|draft| self.documents.push(draft))
             }
+            Kind::Calendar => {
+                let written = catalog::read(wish.value, &mut faults);
+                calendar::check(written, faults).map(|draft| self.calendars.push(draft))
+            }
             Kind::Batch => {
                 let input = catalog::read(wish.value, &mut faults);
-                let mut known = catalog::known(&shelf.db, &input, accounts).await?;
+                let mut known = catalog::known(&shelf.db, &input, outside).await?;
                 known.users.extend(self.users.iter().map(|user| (user.name.clone(), user.enabled)));
                 let documents = self.documents.iter().map(|draft| &draft.document);
                 known.documents.extend(documents.map(|document| (document.name.clone(), document.clone())));
+                known.calendars.extend(self.calendars.iter().map(|draft| draft.name.clone()));
                 known.batches.extend(self.batches.iter().map(|draft| draft.batch.name.clone()));
                 catalog::validate::batch(input, &known, faults).map(|draft| self.batches.push(draft))
             }
@@ -217,7 +244,8 @@ impl Plan {
             let (documents, recipients) = (draft.entries.len(), draft.recipients.len());
             format!("batch     {}: {documents} documents to {recipients} recipients", draft.batch.name)
         });
-        users.chain(documents).chain(batches).collect()
+        let calendars = self.calendars.iter().map(|draft| format!("calendar  {}", draft.name));
+        users.chain(documents).chain(calendars).chain(batches).collect()
     }
 
     /// Writes everything.
@@ -235,6 +263,11 @@ impl Plan {
             let name = draft.document.name.clone();
             let saved = document::save(shelf, author, draft, Expect::Any).await?;
             done.push(Done { kind: Kind::Document, name, saved });
+        }
+        for draft in self.calendars {
+            let name = draft.name.clone();
+            let saved = calendar::save(&shelf.db, author, draft, Expect::Any).await?;
+            done.push(Done { kind: Kind::Calendar, name, saved });
         }
         for draft in self.batches {
             let name = draft.batch.name.clone();

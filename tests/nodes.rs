@@ -11,6 +11,8 @@ mod acts;
 mod api;
 #[path = "nodes/archives.rs"]
 mod archives;
+#[path = "nodes/calendars.rs"]
+mod calendars;
 #[path = "nodes/checks.rs"]
 mod checks;
 #[path = "nodes/crashes.rs"]
@@ -21,6 +23,8 @@ mod database;
 mod demo;
 #[path = "nodes/events.rs"]
 mod events;
+#[path = "nodes/files.rs"]
+mod files;
 #[path = "nodes/mails.rs"]
 mod mails;
 #[path = "nodes/node.rs"]

@@ -241,6 +241,8 @@ pub async fn first_admin(db: &PgPool, now: DateTime<Utc>) -> Result<Option<Issue
         attributes: Map::new(),
         contacts: Default::default(),
         monitor: false,
+        monitor_channel: "email".to_owned(),
+        zone: None,
         enabled: true,
     };
     write(&mut db, &author, &admin).await?;

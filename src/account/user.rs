@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool};
@@ -24,8 +25,14 @@ pub struct User {
     pub attributes: Map<String, Value>,
     #[schema(value_type = BTreeMap<String, String>)]
     pub contacts: Contacts,
-    /// Whether they are told when a run fails.
+    /// Whether they are told what fails and what does not happen, and get the daily digest.
     pub monitor: bool,
+    /// The channel a monitor is told by.
+    pub monitor_channel: String,
+    /// The zone a monitor's day is in; the one of the settings otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "Europe/Amsterdam")]
+    pub zone: Option<Tz>,
     pub enabled: bool,
 }
 
@@ -44,8 +51,14 @@ pub struct UserInput {
     pub attributes: Option<Map<String, Value>>,
     /// Addresses by channel.
     pub contacts: BTreeMap<String, String>,
-    /// Whether they are told when a run fails.
+    /// Whether they are told what fails and what does not happen, and get the daily digest.
     pub monitor: Option<bool>,
+    /// The channel a monitor is told by, for which they need a contact; `email` when absent.
+    #[schema(example = "email")]
+    pub monitor_channel: Option<String>,
+    /// The zone a monitor's day is in; the one of the settings when absent.
+    #[schema(example = "Europe/Amsterdam")]
+    pub zone: Option<String>,
     /// True when absent.
     pub enabled: Option<bool>,
 }
@@ -62,6 +75,9 @@ pub enum UserError {
     #[error(transparent)]
     Fault(#[from] anyhow::Error),
 }
+
+/// How monitors are told who do not say how.
+const USUAL_CHANNEL: &str = "email";
 
 /// How many bytes attributes may have. Every run keeps a copy of those it began with.
 const MOST_ATTRIBUTES: usize = 32 * 1024;
@@ -91,9 +107,14 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
         faults.add("attributes", format!("are {size} bytes of JSON; write at most {MOST_ATTRIBUTES}"));
     }
     let monitor = input.monitor.unwrap_or_default();
-    if monitor && !input.contacts.contains_key("email") {
-        faults.add("contacts/email", "is missing; a monitor is told by mail, so write an address");
+    let monitor_channel = input.monitor_channel.unwrap_or_else(|| USUAL_CHANNEL.to_owned());
+    if !check::CHANNELS.contains(&monitor_channel.as_str()) {
+        faults.add("monitor_channel", check::unknown_channel());
+    } else if monitor && !input.contacts.contains_key(&monitor_channel) {
+        let text = format!("is missing; this monitor is told by {monitor_channel}, so write an address");
+        faults.add(format!("contacts/{monitor_channel}"), text);
     }
+    let zone = zone(input.zone, &mut faults);
     faults.or(User {
         name,
         title,
@@ -101,8 +122,19 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
         attributes,
         contacts: input.contacts,
         monitor,
+        monitor_channel,
+        zone,
         enabled: input.enabled.unwrap_or(true),
     })
+}
+
+fn zone(written: Option<String>, faults: &mut Faults) -> Option<Tz> {
+    let zone = written?;
+    let read = zone.parse().ok();
+    if read.is_none() {
+        faults.add("zone", format!("`{zone}` is no zone; write one such as `Europe/Amsterdam`"));
+    }
+    read
 }
 
 /// A page of users in the order of their names, after the name `after`.
@@ -110,9 +142,9 @@ pub async fn list(db: &PgPool, after: Option<&str>, limit: i64) -> Result<Vec<Us
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select name, title, role as "role: Role", attributes, contacts, monitor, enabled
+        select name, title, role as "role: Role", attributes, contacts, monitor, monitor_channel, zone, enabled
           from "user"
-         where $1::text is null or name > $1
+         where not own and ($1::text is null or name > $1)
          order by name
          limit $2
         "#,
@@ -174,9 +206,9 @@ async fn find(db: &mut PgConnection, name: &str) -> Result<Option<User>> {
     let row = sqlx::query_as!(
         Row,
         r#"
-        select name, title, role as "role: Role", attributes, contacts, monitor, enabled
+        select name, title, role as "role: Role", attributes, contacts, monitor, monitor_channel, zone, enabled
           from "user"
-         where name = $1
+         where name = $1 and not own
         "#,
         name,
     )
@@ -189,11 +221,13 @@ async fn find(db: &mut PgConnection, name: &str) -> Result<Option<User>> {
 pub(super) async fn write(db: &mut PgConnection, author: &Author, user: &User) -> Result<()> {
     sqlx::query!(
         r#"
-        insert into "user" (name, title, role, attributes, contacts, monitor, enabled, created_at, changed_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        insert into "user" (name, title, role, attributes, contacts, monitor, enabled, monitor_channel, zone, created_at,
+                            changed_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
         on conflict on constraint user_pkey do update
            set title = excluded.title, role = excluded.role, attributes = excluded.attributes,
                contacts = excluded.contacts, monitor = excluded.monitor, enabled = excluded.enabled,
+               monitor_channel = excluded.monitor_channel, zone = excluded.zone,
                changed_at = excluded.changed_at
         "#,
         user.name,
@@ -203,6 +237,8 @@ pub(super) async fn write(db: &mut PgConnection, author: &Author, user: &User) -
         serde_json::to_value(&user.contacts)?,
         user.monitor,
         user.enabled,
+        user.monitor_channel,
+        user.zone.map(Tz::name),
         author.at,
     )
     .execute(db)
@@ -226,6 +262,8 @@ struct Row {
     attributes: Value,
     contacts: Value,
     monitor: bool,
+    monitor_channel: String,
+    zone: Option<String>,
     enabled: bool,
 }
 
@@ -240,6 +278,9 @@ impl Row {
             title: self.title,
             role: self.role,
             monitor: self.monitor,
+            monitor_channel: self.monitor_channel,
+            // One that is known no longer is not worth the user.
+            zone: self.zone.and_then(|zone| zone.parse().ok()),
             enabled: self.enabled,
         })
     }

@@ -50,7 +50,8 @@ pub(super) async fn measure(
     let db = &stand.app.database.pool;
     let nodes = stop.child_token();
     let memory = Memory::begin();
-    let node = stand.app.run(Roles { doors: false, queues: Queue::ALL.to_vec() }, nodes.clone(), |_| ());
+    let node =
+        stand.app.run(Roles { doors: false, triggers: false, queues: Queue::ALL.to_vec() }, nodes.clone(), |_| ());
     let work = async {
         let _stopping = nodes.drop_guard_ref();
         stand.release(run).await?;

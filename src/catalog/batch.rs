@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Batch, Shelf, recipient, written};
+use super::{Batch, Shelf, change, recipient, written};
 use crate::{
     audit::{self, Author, Deed},
     id::RevisionId,
@@ -21,6 +21,8 @@ pub struct Summary {
     pub workflow: String,
     pub run_as: String,
     pub enabled: bool,
+    /// When one of its schedules fires next.
+    pub next_at: Option<DateTime<Utc>>,
     /// The number of documents.
     pub documents: i32,
     /// The number of recipients.
@@ -42,10 +44,14 @@ pub async fn list(db: &PgPool, only: Only<'_>, (after, limit): (Option<&str>, i6
                batch_revision.run_as, batch.enabled,
                jsonb_array_length(batch_revision.definition -> 'documents') as "documents!",
                (select count(*) from recipient where recipient.revision = batch.current) as "recipients!",
+               (select min(schedule.next_at)
+                  from schedule
+                 where schedule.batch = batch.name and schedule.paused_at is null
+                   and schedule.disabled_at is null) as next_at,
                batch_revision.id as "revision: RevisionId", batch.changed_at
           from batch
           join batch_revision on batch_revision.id = batch.current
-         where batch.deleted_at is null
+         where batch.deleted_at is null and not batch.own
            and ($1::text is null or batch_revision.run_as = $1)
            and ($2::text is null or batch.name > $2)
          order by batch.name
@@ -68,7 +74,7 @@ pub async fn get(shelf: &Shelf, name: &str, only: Only<'_>) -> Result<Option<(su
           from batch
           join batch_revision on batch_revision.id = batch.current
          where batch.name = $1
-           and batch.deleted_at is null
+           and batch.deleted_at is null and not batch.own
            and ($2::text is null or batch_revision.run_as = $2)
         "#,
         name,
@@ -108,11 +114,13 @@ pub async fn is_there(db: &PgPool, name: &str, only: Only<'_>) -> Result<bool> {
 /// Lets a batch fire, or keeps it from firing. False when there is none of this name.
 pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool)) -> Result<bool> {
     let mut db = db.begin().await.context("beginning to switch a batch")?;
-    let before =
-        sqlx::query_scalar!("select enabled from batch where name = $1 and deleted_at is null for update", name)
-            .fetch_optional(&mut *db)
-            .await
-            .with_context(|| format!("locking batch {name}"))?;
+    let before = sqlx::query_scalar!(
+        "select enabled from batch where name = $1 and deleted_at is null and not own for update",
+        name
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .with_context(|| format!("locking batch {name}"))?;
     if before == Some(!enabled) {
         sqlx::query!("update batch set enabled = $2, changed_at = $3 where name = $1", name, enabled, author.at)
             .execute(&mut *db)
@@ -120,6 +128,7 @@ pub async fn enable(db: &PgPool, author: &Author, (name, enabled): (&str, bool))
             .with_context(|| format!("switching batch {name}"))?;
         let action = if enabled { "batch.enabled" } else { "batch.disabled" };
         audit::record(&mut db, author, Deed { action, object: name, detail: json!({}) }).await?;
+        change::note(&mut db, author, name).await?;
     }
     db.commit().await.context("switching a batch")?;
     Ok(before.is_some())
@@ -132,7 +141,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<bool> {
         r#"
         update batch
            set deleted_at = $2, changed_at = $2, enabled = false
-         where name = $1 and deleted_at is null and current is not null
+         where name = $1 and deleted_at is null and current is not null and not own
         "#,
         name,
         author.at,
@@ -144,6 +153,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<bool> {
         return Ok(false);
     }
     audit::record(&mut db, author, Deed { action: "batch.deleted", object: name, detail: json!({}) }).await?;
+    change::note(&mut db, author, name).await?;
     db.commit().await.context("deleting a batch")?;
     Ok(true)
 }

@@ -149,7 +149,7 @@ pub(super) async fn hold(db: &mut PgConnection, name: &str) -> Result<(), SaveEr
         .fetch_optional(db)
         .await
         .with_context(|| format!("holding document {name}"))?;
-    there.map(drop).ok_or_else(|| SaveError::Gone(name.to_owned()))
+    there.map(drop).ok_or_else(|| SaveError::Gone { what: "document", name: name.to_owned() })
 }
 
 /// Adds a revision: of a document of the catalogue, or, without a name, held by one batch.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{contact::Send, document::Param};
+use super::trigger::{WrittenEvent, WrittenFile};
+use crate::{contact::Send, document::Param, schedule};
 
 /// A batch as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -58,8 +59,16 @@ pub struct Batch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Schedule>)]
-    pub schedule: Vec<Option<Schedule>>,
+    #[schema(value_type = Vec<schedule::Written>)]
+    pub schedule: Vec<Option<schedule::Written>>,
+    /// The events that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenEvent>)]
+    pub event: Vec<Option<WrittenEvent>>,
+    /// Where files come in that fire it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<WrittenFile>)]
+    pub file: Vec<Option<WrittenFile>>,
 }
 
 /// A document of the catalogue by name, or one held inside the batch: `name`, `file`, `media_type` and `content`.
@@ -141,19 +150,6 @@ pub struct Message {
     pub html: Option<String>,
 }
 
-/// When a batch fires.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Schedule {
-    #[schema(required, example = "weekdays at 06:00")]
-    pub rule: Option<String>,
-    #[schema(required, example = "Europe/Amsterdam")]
-    pub zone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "run_once")]
-    pub missed: Option<String>,
-}
-
 /// A document as it is written: `kind` says which of the other fields it needs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -216,4 +212,5 @@ pub enum Kind {
     Stored,
     Template,
     Remote,
+    Object,
 }

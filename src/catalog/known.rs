@@ -1,12 +1,15 @@
 //! What a batch may refer to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use sqlx::PgPool;
 
 use super::input;
-use crate::document::Document;
+use crate::{document::Document, source::place::Places};
 
 /// The things that are there, as far as one batch asks for them.
 #[derive(Debug, Clone, Default)]
@@ -18,12 +21,24 @@ pub struct Known {
     pub users: BTreeMap<String, bool>,
     pub documents: BTreeMap<String, Document>,
     pub batches: BTreeSet<String>,
+    pub calendars: BTreeSet<String>,
     /// Channels by the names of their accounts.
     pub accounts: BTreeMap<String, String>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
+}
+
+/// What the settings bring along for batches to name.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// Channels by the names of their accounts.
+    pub accounts: BTreeMap<String, String>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
 }
 
 /// Looks up what `batch` names.
-pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String, String>) -> Result<Known> {
+pub async fn known(db: &PgPool, batch: &input::Batch, outside: &Outside) -> Result<Known> {
     let named: Vec<String> = batch.documents.iter().flatten().filter_map(|entry| entry.document.clone()).collect();
     Ok(Known {
         workflows: workflows(db).await?,
@@ -31,12 +46,14 @@ pub async fn known(db: &PgPool, batch: &input::Batch, accounts: &BTreeMap<String
         users: user(db, batch.run_as.as_deref()).await?,
         documents: documents(db, &named).await?,
         batches: batches(db, &named).await?,
-        accounts: accounts.clone(),
+        calendars: calendars(db).await?,
+        accounts: outside.accounts.clone(),
+        places: outside.places.clone(),
     })
 }
 
 async fn workflows(db: &PgPool) -> Result<BTreeSet<String>> {
-    let names = sqlx::query_scalar!("select name from workflow").fetch_all(db).await;
+    let names = sqlx::query_scalar!("select name from workflow where name <> 'monitors'").fetch_all(db).await;
     Ok(names.context("reading the names of workflows")?.into_iter().collect())
 }
 
@@ -75,6 +92,11 @@ async fn documents(db: &PgPool, names: &[String]) -> Result<BTreeMap<String, Doc
     .context("looking up documents")?;
     let read = |definition| serde_json::from_value(definition).context("reading a document's definition");
     rows.into_iter().map(|row| Ok((row.name, read(row.definition)?))).collect()
+}
+
+async fn calendars(db: &PgPool) -> Result<BTreeSet<String>> {
+    let names = sqlx::query_scalar!("select name from calendar").fetch_all(db).await;
+    Ok(names.context("reading the names of calendars")?.into_iter().collect())
 }
 
 async fn batches(db: &PgPool, names: &[String]) -> Result<BTreeSet<String>> {

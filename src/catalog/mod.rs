@@ -1,9 +1,11 @@
-//! What an administrator sets up: batches and documents, kept as revisions.
+//! What an administrator sets up: batches and documents, kept as revisions, and the calendars that schedules name.
 //!
 //! What is written is read leniently ([`read()`]), checked as a whole ([`validate`]), and saved in one transaction with
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
 pub mod batch;
+pub mod calendar;
+pub mod change;
 pub mod check;
 pub mod document;
 mod draft;
@@ -11,14 +13,17 @@ mod fault;
 pub mod input;
 pub mod keep;
 mod known;
+mod limit;
 mod name;
 mod read;
 mod recipient;
 mod save;
 mod shelf;
 pub mod suppression;
+pub mod trigger;
 pub mod validate;
 mod validate_document;
+mod validate_trigger;
 pub mod workflow;
 mod written;
 
@@ -31,13 +36,15 @@ use serde_json::Value;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
-pub use known::{Known, known};
+pub use known::{Known, Outside, known};
 pub use read::read;
 pub use save::save;
 pub use shelf::{Expect, SaveError, Saved, Shelf};
+pub use trigger::{EventTrigger, FileTrigger};
 pub use validate_document::document as validate_document;
+pub use validate_trigger::event_type;
 
-use crate::{channel::Message, contact::Policy, id::DocumentRevisionId};
+use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
 
 /// A batch as it is stored in one revision. Its recipients stand in rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,9 +67,15 @@ pub struct Batch {
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,
-    /// When it fires; kept as written.
+    /// When it fires, as it was written; see [`schedule::Written::read`].
     #[serde(default)]
-    pub schedule: Vec<Schedule>,
+    pub schedule: Vec<schedule::Written>,
+    /// The events that fire it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event: Vec<EventTrigger>,
+    /// Where files come in that fire it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub file: Vec<FileTrigger>,
 }
 
 /// One document of a batch, with what it is asked with.
@@ -81,13 +94,4 @@ pub struct Entry {
 pub enum EntrySource {
     Document(String),
     Held(DocumentRevisionId),
-}
-
-/// When a batch fires.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Schedule {
-    pub rule: String,
-    pub zone: Tz,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missed: Option<String>,
 }

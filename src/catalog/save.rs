@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, document, recipient,
+    Batch, Draft, DraftEntry, DraftSource, Entry, EntrySource, Expect, SaveError, Saved, Shelf, calendar, change,
+    document, limit, recipient,
 };
 use crate::{
     audit::{self, Author, Deed},
@@ -16,7 +17,7 @@ use crate::{
 /// Saves a checked batch.
 ///
 /// # Errors
-/// When there is one of its name and none is expected, or one of its documents was deleted since it was checked.
+/// When there is one of its name and none is expected, or one of its documents or calendars was deleted since it was checked.
 pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expect) -> Result<Saved, SaveError> {
     keep_held(shelf, author, &mut draft).await?;
     let mut db = shelf.db.begin().await.context("beginning to save a batch")?;
@@ -26,8 +27,12 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
     }
     let before = definition(&mut db, current.revision).await?;
     draft.batch.documents = entries(&mut db, author, draft.entries, before.as_ref()).await?;
+    for calendar in draft.batch.schedule.iter().filter_map(|schedule| schedule.calendar.as_deref()) {
+        calendar::hold(&mut db, calendar).await?;
+    }
     let same =
         before.as_ref() == Some(&draft.batch) && recipient::same(&mut db, current.revision, &draft.recipients).await?;
+    limit::keep(&mut db, &draft.batch).await?;
     let revision = match current.revision {
         Some(revision) if same => revision,
         _ => revise(&mut db, author, &draft.batch).await?,
@@ -41,6 +46,7 @@ pub async fn save(shelf: &Shelf, author: &Author, mut draft: Draft, expect: Expe
         (true, false) => Saved::Changed,
     };
     point(&mut db, author, (&draft.batch.name, revision, draft.enabled)).await?;
+    change::note(&mut db, author, &draft.batch.name).await?;
     let detail = json!({ "revision": revision, "enabled": draft.enabled });
     audit::record(&mut db, author, Deed { action: "batch.saved", object: &draft.batch.name, detail }).await?;
     db.commit().await.context("saving a batch")?;

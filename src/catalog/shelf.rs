@@ -34,10 +34,16 @@ pub enum Expect {
 pub enum SaveError {
     #[error("there is a {what} `{name}` already; change it, or write another name")]
     Exists { what: &'static str, name: String },
-    #[error("the document `{0}` was deleted meanwhile; add it again, or leave it out")]
-    Gone(String),
+    #[error("the {what} `{name}` was deleted meanwhile; add it again, or leave it out")]
+    Gone { what: &'static str, name: String },
     #[error("there are no bytes with the digest {0}; send them as `content`")]
     NoBytes(String),
+    #[error(
+        "the workflow `{workflow}` allows no more batches with a trigger by {kind} here; {} has it: change that one, or \
+         take the trigger out of one of them",
+        .others.join(", ")
+    )]
+    TooMany { kind: &'static str, workflow: String, others: Vec<String> },
     #[error(transparent)]
     Fault(#[from] anyhow::Error),
 }

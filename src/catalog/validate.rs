@@ -4,14 +4,16 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, Schedule, check, input,
+    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
     name::{named, titled},
     validate_document::held,
+    validate_trigger,
 };
 use crate::{
     channel::Message,
     contact::{Contacts, Policy},
     document::{Document, Expressions, Source, param},
+    schedule::Written,
 };
 
 /// Checks a batch against what is there.
@@ -21,10 +23,14 @@ use crate::{
 pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
-    let schedule = schedules(input.schedule, &mut faults);
+    let schedule = schedules(input.schedule, known, &mut faults);
     let recipients = recipients(input.recipients, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
+    let declared = validate_trigger::declared(&entries, known);
+    let event = validate_trigger::events(input.event, &declared, &mut faults);
+    let file = validate_trigger::files(input.file, (&declared, known), &mut faults);
+    validate_trigger::apart(&file, &mut faults);
     let batch = Batch {
         workflow: workflow(input.workflow, known, &mut faults),
         run_as: run_as(input.run_as, known, &mut faults),
@@ -36,6 +42,8 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         accounts: input.accounts,
         keep: Keep::read(input.keep, &mut faults),
         schedule,
+        event,
+        file,
         name,
         title,
     };
@@ -199,36 +207,32 @@ fn message(message: Option<input::Message>, faults: &mut Faults) -> Message {
     Message { subject, text, html: message.html }
 }
 
-fn schedules(schedules: Vec<Option<input::Schedule>>, faults: &mut Faults) -> Vec<Schedule> {
-    let mut checked = Vec::with_capacity(schedules.len());
-    for (index, schedule) in schedules.into_iter().enumerate() {
+fn schedules(schedules: Vec<Option<Written>>, known: &Known, faults: &mut Faults) -> Vec<Written> {
+    for (index, schedule) in schedules.iter().enumerate() {
         let at = format!("schedule/{index}");
         let Some(schedule) = schedule else {
             faults.add(at, "write an object: `{ \"rule\": \"daily at 06:00\", \"zone\": \"Europe/Amsterdam\" }`");
             continue;
         };
-        let rule = faults.need(&format!("{at}/rule"), schedule.rule, "write a rule such as `daily at 06:00`");
-        let rule = rule.unwrap_or_default();
-        faults.told(&format!("{at}/rule"), check::line(&rule));
-        let place = format!("{at}/zone");
-        let written = faults.need(&place, schedule.zone, "write a zone such as `Europe/Amsterdam`");
-        let zone = zone(&written.unwrap_or_default(), &place, faults);
-        faults.told(&format!("{at}/missed"), schedule.missed.as_deref().and_then(check::line));
-        checked.push(Schedule { rule, zone, missed: schedule.missed });
+        faults.told(&format!("{at}/rule"), check::line(&schedule.words()).filter(|_| schedule.is_written()));
+        for flaw in schedule.read().err().into_iter().flatten() {
+            faults.add(format!("{at}/{}", flaw.field), flaw.text);
+        }
+        if let Some(calendar) = schedule.calendar.as_ref().filter(|calendar| !known.calendars.contains(*calendar)) {
+            let text = format!("there is no calendar `{calendar}`; add it, or write the name of one there is");
+            faults.add(format!("{at}/calendar"), text);
+        }
     }
-    checked
+    schedules.into_iter().flatten().collect()
 }
 
-fn zone_of(written: Option<String>, schedule: &[Schedule], faults: &mut Faults) -> Tz {
-    match written {
-        Some(written) => zone(&written, "zone", faults),
-        None => schedule.first().map_or(Tz::UTC, |schedule| schedule.zone),
-    }
-}
-
-fn zone(written: &str, at: &str, faults: &mut Faults) -> Tz {
+/// Where a schedule has no zone that can be read, that was told already.
+fn zone_of(written: Option<String>, schedule: &[Written], faults: &mut Faults) -> Tz {
+    let Some(written) = written else {
+        return schedule.first().and_then(|schedule| schedule.read().ok()).map_or(Tz::UTC, |schedule| schedule.zone);
+    };
     written.parse().unwrap_or_else(|_| {
-        faults.add(at, format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));
+        faults.add("zone", format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));
         Tz::UTC
     })
 }

@@ -16,12 +16,13 @@ pub fn document(input: input::Document, mut faults: Faults) -> Result<DocumentDr
     let name = named(input.name.clone(), &mut faults);
     let title = titled(input.title.clone(), &name, &mut faults);
     let (personal, params) = (input.personal.unwrap_or_default(), input.params.clone());
-    let kind = faults.need("kind", input.kind, "write `stored`, `template` or `remote`");
+    let kind = faults.need("kind", input.kind, "write `stored`, `template`, `remote` or `object`");
     misplaced(&input, kind, &mut faults);
     let mut content = None;
     let source = match kind {
         Some(input::Kind::Template) => Some(template(input, &mut faults)),
         Some(input::Kind::Remote) => Some(remote(input, &mut faults)),
+        Some(input::Kind::Object) => Some(object(input, &mut faults)),
         Some(input::Kind::Stored) => stored(input, &mut content, &mut faults),
         None => None,
     };
@@ -33,12 +34,12 @@ pub fn document(input: input::Document, mut faults: Faults) -> Result<DocumentDr
 
 /// Tells fields that the document's kind has no use for, which are most likely meant for another kind.
 fn misplaced(input: &input::Document, kind: Option<input::Kind>, faults: &mut Faults) {
-    use input::Kind::{Remote, Stored, Template};
+    use input::Kind::{Object, Remote, Stored, Template};
     let given = [
         ("content", input.content.is_some(), &[Stored][..]),
         ("digest", input.digest.is_some(), &[Stored]),
         ("file", input.file.is_some(), &[Stored, Remote]),
-        ("media_type", input.media_type.is_some(), &[Stored, Remote]),
+        ("media_type", input.media_type.is_some(), &[Stored, Remote, Object]),
         ("template", input.template.is_some(), &[Template]),
         ("url", input.url.is_some(), &[Remote]),
         ("method", input.method.is_some(), &[Remote]),
@@ -70,6 +71,12 @@ fn stored(input: input::Document, content: &mut Option<Vec<u8>>, faults: &mut Fa
         (Some(written), None) => *content = decoded(&written, &media_type, "content", faults),
     }
     Some(Source::Stored { file, media_type, digest: String::new() })
+}
+
+/// Without a media type, the file's name says what it is.
+fn object(input: input::Document, faults: &mut Faults) -> Source {
+    faults.told("media_type", input.media_type.as_deref().and_then(check::media_type));
+    Source::Object { media_type: input.media_type }
 }
 
 fn template(input: input::Document, faults: &mut Faults) -> Source {

@@ -60,7 +60,9 @@ pub(super) fn batch(
         }),
         keep: batch.keep.written(),
         accounts: batch.accounts,
-        schedule: batch.schedule.into_iter().map(|schedule| Some(schedule_of(schedule))).collect(),
+        schedule: batch.schedule.into_iter().map(Some).collect(),
+        event: batch.event.into_iter().map(|trigger| Some(trigger.into())).collect(),
+        file: batch.file.into_iter().map(|trigger| Some(trigger.into())).collect(),
     })
 }
 
@@ -85,10 +87,6 @@ fn recipient(recipient: Recipient) -> Map<String, Value> {
     fields
 }
 
-fn schedule_of(schedule: super::Schedule) -> input::Schedule {
-    input::Schedule { rule: Some(schedule.rule), zone: Some(schedule.zone.name().to_owned()), missed: schedule.missed }
-}
-
 /// A document as it is written; the bytes of a stored one are named by their digest.
 pub(super) fn document(document: Document) -> input::Document {
     let written = input::Document {
@@ -109,6 +107,7 @@ pub(super) fn document(document: Document) -> input::Document {
         Source::Template { template } => {
             input::Document { kind: Some(input::Kind::Template), template: Some(template), ..written }
         }
+        Source::Object { media_type } => input::Document { kind: Some(input::Kind::Object), media_type, ..written },
         Source::Remote(remote) => input::Document {
             kind: Some(input::Kind::Remote),
             url: Some(remote.url),

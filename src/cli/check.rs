@@ -23,6 +23,8 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
         names.join(", ")
     });
     findings.push(Finding { what: "workflows".to_owned(), result: folders.map_err(|error| format!("{error:#}")) });
+    let zones = format!("as tzdata {} has them", chrono_tz::IANA_TZDB_VERSION);
+    findings.push(Finding { what: "zones".to_owned(), result: Ok(zones) });
     findings.push(Finding { what: "database".to_owned(), result: database(place, &config).await });
     match app::channels(&config) {
         Ok(channels) => {
@@ -32,6 +34,15 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
             }
         }
         Err(error) => findings.push(Finding { what: "accounts".to_owned(), result: Err(format!("{error:#}")) }),
+    }
+    match app::places(&config).and_then(|places| app::watch(&config).map(|_| places)) {
+        Ok(places) => {
+            for (name, _) in places.accounts() {
+                let result = places.probe(name).await.map_err(|failure| failure.reason.text);
+                findings.push(Finding { what: format!("account {name}"), result });
+            }
+        }
+        Err(error) => findings.push(Finding { what: "files".to_owned(), result: Err(format!("{error:#}")) }),
     }
     let sound = findings.iter().all(|finding| finding.result.is_ok());
     told(place, &findings)?;

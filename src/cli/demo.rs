@@ -132,7 +132,7 @@ async fn set_up(app: &App, samples: &Files, reports: &str) -> Result<()> {
 
 /// The node; with doors unless the demo ends after its run.
 async fn run_node(app: &App, once: bool, stop: CancellationToken) -> Result<()> {
-    let roles = Roles { doors: !once, queues: Queue::ALL.to_vec() };
+    let roles = Roles { doors: !once, triggers: !once, queues: Queue::ALL.to_vec() };
     let issued = if once { None } else { Some(demo_token(app).await?) };
     app.run(roles, stop, |address| {
         if let (Some(address), Some(token)) = (address, issued) {

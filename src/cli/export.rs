@@ -11,7 +11,7 @@ use super::Place;
 use crate::{
     account,
     app::App,
-    catalog::{batch, document, input},
+    catalog::{batch, calendar, document, input},
     document::Source,
 };
 
@@ -35,6 +35,10 @@ impl Export {
         }
         for summary in document::list(db, None, ALL).await? {
             export_document(&app, &self.dir.join("documents"), &summary.name).await?;
+            count += 1;
+        }
+        for summary in calendar::list(db, (None, ALL)).await? {
+            export_calendar(&app, &self.dir.join("calendars"), &summary.name).await?;
             count += 1;
         }
         for summary in batch::list(db, None, (None, ALL)).await? {
@@ -65,9 +69,23 @@ async fn export_document(app: &App, dir: &Path, name: &str) -> Result<()> {
     std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
 }
 
+/// One that is an iCalendar file and nothing else is written as that.
+async fn export_calendar(app: &App, dir: &Path, name: &str) -> Result<()> {
+    let Some(calendar) = calendar::get(&app.database.pool, name).await? else { return Ok(()) };
+    let bare = calendar::Written { name: None, title: None, ics: None, ..calendar.clone() } == Default::default();
+    match &calendar.ics {
+        Some(ics) if bare && calendar.title == calendar.name => write_text(dir, &format!("{name}.ics"), ics),
+        _ => write(dir, name, &calendar),
+    }
+}
+
 fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+    let text = toml::to_string_pretty(value).with_context(|| format!("writing {name} as TOML"))?;
+    write_text(dir, &format!("{name}.toml"), &text)
+}
+
+fn write_text(dir: &Path, name: &str, text: &str) -> Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-    let path = dir.join(format!("{name}.toml"));
-    let text = toml::to_string_pretty(value).with_context(|| format!("writing {} as TOML", path.display()))?;
+    let path = dir.join(name);
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
 }

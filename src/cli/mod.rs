@@ -5,12 +5,16 @@
 
 mod accounts;
 mod apply;
+mod calendar;
 mod check;
 mod demo;
 mod export;
 mod people;
 mod print;
+mod reports;
 mod runs;
+mod schedule;
+mod schedules;
 mod sending;
 mod show;
 mod up;
@@ -94,6 +98,8 @@ enum Command {
     Settle(runs::Settle),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
+    /// Lists when batches fire and fired.
+    Calendar(calendar::Calendar),
     /// Writes all files of a run into a ZIP.
     Zip(show::Zip),
     /// Lists accounts, and whether they are paused.
@@ -101,12 +107,20 @@ enum Command {
     /// Pauses and resumes an account.
     #[command(subcommand)]
     Account(accounts::Account),
+    /// Shows the digest of a day, or writes it as a PDF.
+    Digest(reports::Digest),
+    /// Shows reports.
+    #[command(subcommand)]
+    Reports(reports::Reports),
     /// Adds, lists and disables users.
     #[command(subcommand)]
     User(people::User),
     /// Makes and revokes API tokens.
     #[command(subcommand)]
     Token(people::Token),
+    /// Shows when schedules are due, lists, pauses and resumes them, and runs afterwards what was not run.
+    #[command(subcommand)]
+    Schedule(schedule::Commands),
     /// Measures steps, rendering, expanding and archives on a private Postgres.
     Bench(crate::bench::Bench),
     /// Renders documents for the process that started this one.
@@ -163,11 +177,15 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
         Command::Sending(sending) => sending.run(&place).await?,
+        Command::Calendar(calendar) => calendar.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
         Command::Accounts(accounts) => accounts.run(&place).await?,
         Command::Account(account) => account.run(&place).await?,
+        Command::Digest(digest) => digest.run(&place).await?,
+        Command::Reports(reports) => reports.run(&place).await?,
         Command::User(user) => user.run(&place).await?,
         Command::Token(token) => token.run(&place).await?,
+        Command::Schedule(schedule) => return schedule.run(&place).await,
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");

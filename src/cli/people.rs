@@ -40,9 +40,18 @@ pub(super) struct Add {
     role: RoleArg,
     #[arg(long)]
     email: Option<String>,
-    /// Tell them by mail when a run fails.
+    /// Tell them what fails and what does not happen, and send them the daily digest.
     #[arg(long)]
     monitor: bool,
+    /// The channel they are told by, for which they need a contact; `email` without it.
+    #[arg(long, value_name = "CHANNEL")]
+    monitor_channel: Option<String>,
+    /// A contact besides the e-mail address: `--contact folder=monitors`.
+    #[arg(long = "contact", value_name = "CHANNEL=ADDRESS", value_parser = attribute)]
+    contacts: Vec<(String, String)>,
+    /// The zone of their day, such as Europe/Amsterdam.
+    #[arg(long)]
+    zone: Option<String>,
     /// What expressions see as `user.NAME`.
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
     attributes: Vec<(String, String)>,
@@ -66,7 +75,7 @@ impl From<RoleArg> for Role {
 }
 
 fn attribute(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, for example --attribute company=Acme")?;
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, for example company=Acme")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -90,8 +99,10 @@ async fn added(app: &App, place: &Place, add: Add) -> Result<()> {
         title: add.title,
         role: Some(add.role.into()),
         attributes: Some(attributes),
-        contacts: add.email.into_iter().map(|email| ("email".to_owned(), email)).collect(),
+        contacts: add.email.into_iter().map(|email| ("email".to_owned(), email)).chain(add.contacts).collect(),
         monitor: Some(add.monitor),
+        monitor_channel: add.monitor_channel,
+        zone: add.zone,
         enabled: Some(true),
     };
     let user = match account::check(input, Faults::default()) {
@@ -119,7 +130,8 @@ async fn listed(app: &App, place: &Place) -> Result<()> {
         users.into_iter().map(|user| {
             let email = user.contacts.get("email").cloned().unwrap_or_default();
             let yes = |it| if it { "yes" } else { "no" }.to_owned();
-            [user.name, user.title, print::word(&user.role), email, yes(user.monitor), yes(user.enabled)]
+            let monitor = if user.monitor { format!("by {}", user.monitor_channel) } else { "no".to_owned() };
+            [user.name, user.title, print::word(&user.role), email, monitor, yes(user.enabled)]
         }),
     );
     Ok(())

@@ -52,13 +52,13 @@ pub(super) struct Work {
 
 impl Up {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
-        node(place, Roles { doors: true, queues: Queue::ALL.to_vec() }, (None, self.safe)).await
+        node(place, Roles { doors: true, triggers: true, queues: Queue::ALL.to_vec() }, (None, self.safe)).await
     }
 }
 
 impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
-        node(place, Roles { doors: true, queues: Vec::new() }, (None, self.safe)).await
+        node(place, Roles { doors: true, triggers: true, queues: Vec::new() }, (None, self.safe)).await
     }
 }
 
@@ -71,7 +71,7 @@ impl Work {
                 Err(_) => bail!("there is no queue `{name}`; the queues are run, render and transmit"),
             }
         }
-        node(place, Roles { doors: false, queues }, (self.name, self.safe)).await
+        node(place, Roles { doors: false, triggers: false, queues }, (self.name, self.safe)).await
     }
 }
 

@@ -6,11 +6,13 @@
 pub mod archive;
 mod date;
 pub mod name;
+mod object;
 pub mod param;
 pub mod pdf;
 mod remote;
 pub mod renderer;
 pub mod store;
+pub mod table;
 pub mod template;
 pub mod text;
 
@@ -65,6 +67,7 @@ pub async fn render(
                 digest: None,
             }))
         }
+        Source::Object { media_type } => object::render(toolbox, media_type.as_deref(), context).await,
         Source::Remote(source) => {
             let rendering = remote::render(toolbox, document, source, context);
             tokio::time::timeout(limit, rendering).await.unwrap_or_else(|_| Ok(Err(overdue(limit))))
@@ -118,6 +121,12 @@ pub enum Source {
     Template { template: String },
     /// A report server, asked over HTTP.
     Remote(Remote),
+    /// The file that fired the run, sent as it is.
+    Object {
+        /// What it is; its name says so when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+    },
 }
 
 /// A request to a report server. `url`, the values of `headers` and `query`, `body` and `file`
@@ -196,10 +205,12 @@ pub enum ParamKind {
 ///   "user": { "name": "site-a", "title": "Site A", "company": "Acme" },
 ///   "document": { "name": "open-orders", "title": "Open orders" },
 ///   "params": { "since": "2026-03-01" },
+///   "event": { "type": "campaign.ended", "key": "17", "data": {} },
+///   "file": { "name": "orders.csv", "size": 42, "digest": "b5bb9d...", "place": "folder:/srv/in" },
 ///   "recipient": { "name": "Ann Baker", "email": "ann@example.org", "params": { "yard": 7 } } }
 /// ```
 ///
-/// `recipient` is there for personal documents and for messages only.
+/// `recipient` is there for personal documents and for messages only, `event` and `file` when such a thing fired the run.
 pub type Context = Value;
 
 /// The bytes of one artifact.

@@ -43,6 +43,13 @@ pub(super) fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// What the extension of `file` says it is.
+pub(super) fn media_type(file: &str) -> &'static str {
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    let known = EXTENSIONS.iter().find(|(_, extensions)| extensions.contains(&extension.as_str()));
+    known.map_or("application/octet-stream", |(media_type, _)| media_type)
+}
+
 fn extensions(media_type: &str) -> &'static [&'static str] {
     let essence = essence(media_type);
     EXTENSIONS.iter().find(|(known, _)| *known == essence).map_or(&[], |(_, extensions)| extensions)

@@ -105,7 +105,7 @@ impl Expressions {
 }
 
 /// The expression in `value`, if it is one.
-pub(super) fn expression(value: &Value) -> Option<&str> {
+pub fn expression(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| text.contains("{{") || text.contains("{%"))
 }
 

@@ -6,6 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{App, Problem};
 use crate::{
@@ -16,6 +17,11 @@ use crate::{
 /// Somebody with a valid token.
 #[derive(Debug)]
 pub struct Anyone(pub Caller);
+
+/// Somebody with a valid token, who may also show it as the password of a login: calendar programs know nothing else.
+/// Only for reading; browsers send logins along to whoever asks for something.
+#[derive(Debug)]
+pub struct Feed(pub Caller);
 
 /// Somebody who may start, stop, retry and settle.
 #[derive(Debug)]
@@ -30,6 +36,15 @@ impl FromRequestParts<App> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         at_least(Role::User, parts, app).await.map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Feed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let secret = bearer(parts).map(str::to_owned).or_else(|| password(parts)).ok_or_else(nothing_shown)?;
+        known(Role::User, &secret, app).await.map(Self)
     }
 }
 
@@ -69,9 +84,15 @@ pub fn author(caller: &Caller, app: &App) -> Author {
 }
 
 async fn at_least(role: Role, parts: &Parts, app: &App) -> Result<Caller, Problem> {
-    let secret = bearer(parts).ok_or_else(|| {
-        Problem::new(StatusCode::UNAUTHORIZED, "send a token in the header `Authorization: Bearer pb_...`")
-    })?;
+    known(role, bearer(parts).ok_or_else(nothing_shown)?, app).await
+}
+
+fn nothing_shown() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "send a token in the header `Authorization: Bearer pb_...`")
+}
+
+/// Whoever the token `secret` belongs to, if they may do what `role` may.
+async fn known(role: Role, secret: &str, app: &App) -> Result<Caller, Problem> {
     let caller = account::authenticate(&app.shelf.db, secret, app.clock.now()).await?;
     let caller = caller.ok_or_else(|| {
         Problem::new(StatusCode::UNAUTHORIZED, "the token is unknown or revoked, or its user is disabled")
@@ -89,4 +110,12 @@ async fn at_least(role: Role, parts: &Parts, app: &App) -> Result<Caller, Proble
 fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, secret) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+}
+
+/// The password of a login, whatever the name.
+fn password(parts: &Parts) -> Option<String> {
+    let (scheme, login) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let login = BASE64_STANDARD.decode(login.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let login = String::from_utf8(login).ok()?;
+    login.split_once(':').map(|(_, password)| password.to_owned())
 }

@@ -91,6 +91,10 @@ fn tallied(tally: &Tally, page: &mut Page) {
         u8::from(tally.sending_paused),
     );
     page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
+    let undelivered = "Notices and digests that were not delivered, or may not have been.";
+    page.gauge("notices_undelivered", undelivered, tally.undelivered_notices);
+    let unreachable = "Monitors without an address on the channel they are told by.";
+    page.gauge("monitors_unreachable", unreachable, tally.unreachable_monitors);
 }
 
 fn accounts(app: &App, tally: &Tally, page: &mut Page) {

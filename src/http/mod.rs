@@ -9,6 +9,7 @@ mod body;
 mod docs;
 mod finish;
 mod health;
+mod ical;
 mod idempotency;
 mod json;
 mod metrics;
@@ -33,7 +34,11 @@ pub use paging::{Page, Paging, PagingParams};
 pub use problem::Problem;
 pub use serve::{Patience, serve};
 
-use crate::{catalog::Shelf, clock::Clock, run::Engine};
+use crate::{
+    catalog::{Outside, Shelf},
+    clock::Clock,
+    run::Engine,
+};
 
 /// What the doors have at hand. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +67,11 @@ impl App {
             metrics: Arc::default(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// What the settings bring along for batches to name.
+    fn outside(&self) -> Outside {
+        Outside { accounts: (*self.accounts).clone(), places: self.engine.places.clone() }
     }
 
     /// The same doors, whose long answers end when `stop` is given.

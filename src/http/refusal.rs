@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use super::Problem;
 use crate::{
     account::{TokenError, UserError},
-    catalog::{SaveError, document::DeleteError},
+    catalog::{SaveError, calendar, document::DeleteError},
     run::{StartError, act::ActError, allowance::HoldError},
+    trigger::schedule::ScheduleError,
 };
 
 impl From<SaveError> for Problem {
@@ -14,7 +15,7 @@ impl From<SaveError> for Problem {
         match error {
             SaveError::Fault(fault) => fault.into(),
             SaveError::NoBytes(_) => Self::at("digest", error.to_string()),
-            SaveError::Exists { .. } | SaveError::Gone(_) => Self::conflict(error),
+            SaveError::Exists { .. } | SaveError::Gone { .. } | SaveError::TooMany { .. } => Self::conflict(error),
         }
     }
 }
@@ -25,6 +26,16 @@ impl From<DeleteError> for Problem {
             DeleteError::Fault(fault) => fault.into(),
             DeleteError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             DeleteError::Used(_) => Self::conflict(error),
+        }
+    }
+}
+
+impl From<calendar::DeleteError> for Problem {
+    fn from(error: calendar::DeleteError) -> Self {
+        match error {
+            calendar::DeleteError::Fault(fault) => fault.into(),
+            calendar::DeleteError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            calendar::DeleteError::Used(_) => Self::conflict(error),
         }
     }
 }
@@ -78,6 +89,16 @@ impl From<HoldError> for Problem {
             HoldError::Fault(fault) => fault.into(),
             HoldError::NotNow(_) => Self::conflict(error),
             HoldError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        match error {
+            ScheduleError::Fault(fault) => fault.into(),
+            ScheduleError::NotNow(_) => Self::conflict(error),
+            ScheduleError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
         }
     }
 }

@@ -14,34 +14,6 @@ use crate::{
 /// Failures listed in one notice. A longer list is not read; the run's book has them all.
 const LISTED: i64 = 50;
 
-/// A user who is told when a run fails.
-#[derive(Debug, Clone)]
-pub struct Monitor {
-    pub name: String,
-    pub title: String,
-    /// The mailbox, if there is one.
-    pub contact: Option<String>,
-}
-
-/// Everybody who is flagged as a monitor.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn monitors(db: &mut PgConnection) -> Result<Vec<Monitor>> {
-    sqlx::query_as!(
-        Monitor,
-        r#"
-        select name, title, contacts ->> 'email' as contact
-          from "user"
-         where monitor and enabled
-         order by name
-        "#,
-    )
-    .fetch_all(db)
-    .await
-    .context("reading the monitors")
-}
-
 /// Adds to `context` what the notice about `run` tells: `summary`, `counts`, `groups`, `more`, `retry` and, when the run
 /// could not begin, `reason`.
 ///

@@ -14,10 +14,11 @@ use super::{
 use crate::{
     channel::account::Channels,
     clock::Clock,
-    db,
+    config, db,
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
     queue::News,
+    source::place::Places,
 };
 
 /// The parts a node's steps work with. Cheap to clone.
@@ -29,6 +30,8 @@ pub struct Engine {
     pub clock: Clock,
     pub channels: Arc<Channels>,
     pub toolbox: Arc<Toolbox>,
+    /// Where files may come in.
+    pub places: Arc<Places>,
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
@@ -52,6 +55,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How many workers a step may take down before it is given up.
     pub deaths: i32,
+    /// What monitors are told, and when.
+    pub monitor: config::Monitor,
 }
 
 /// The rounds in which wishes of each kind are granted.
@@ -85,6 +90,7 @@ impl Engine {
             clock: Clock::default(),
             channels: Arc::new(channels),
             toolbox: Arc::new(toolbox),
+            places: Arc::default(),
             settings,
             leases: Leases::default(),
             doubts: Doubts::default(),
@@ -97,6 +103,11 @@ impl Engine {
     /// The same with `clock`.
     pub fn on(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, to whose runs files may come in by `places`.
+    pub fn watching(self, places: Places) -> Self {
+        Self { places: Arc::new(places), ..self }
     }
 
     /// The same, which begins nothing more once `stopping` is cancelled.

@@ -22,6 +22,10 @@ use super::{
 };
 use crate::{
     id::{ItemId, RecipientId, RevisionId, RunId, StepId},
+    monitor::{
+        alarm,
+        unusual::{self, Expanded},
+    },
     queue::{self, Hint},
     reason::{Reason, Scope},
     workflow::Kind,
@@ -184,7 +188,7 @@ async fn finish(engine: &Engine, claim: &Held, frozen: &Frozen) -> Result<()> {
     let mut hints = first_steps(&mut db, claim.run, render, now).await?;
     let items = hints.len();
     hints.push(record_step(&mut db, claim.run, record, now).await?);
-    begin(&mut db, claim.run).await?;
+    weigh(engine, &mut db, frozen, now).await?;
     log::write(
         &mut db,
         claim.run,
@@ -233,18 +237,34 @@ async fn record_step(db: &mut PgConnection, run: RunId, name: &str, now: DateTim
     Ok(Hint { kind: Kind::Record, id })
 }
 
-async fn begin(db: &mut PgConnection, run: RunId) -> Result<()> {
-    sqlx::query!(
+/// Begins the run, and has monitors told when it is for nobody, or for an unusual number of recipients.
+async fn weigh(engine: &Engine, db: &mut PgConnection, frozen: &Frozen, now: DateTime<Utc>) -> Result<()> {
+    let recipients = begin(db, frozen.run).await?;
+    let batch = &frozen.batch;
+    let expanded = Expanded { run: frozen.run, batch: &batch.name, title: &batch.title, recipients };
+    let alarm = unusual::weigh(db, expanded, &engine.settings.monitor, now).await?;
+    alarm::raise(db, alarm.as_slice(), now).await?;
+    Ok(())
+}
+
+/// Gives the number of recipients who are to get something.
+async fn begin(db: &mut PgConnection, run: RunId) -> Result<i32> {
+    sqlx::query_scalar!(
         r#"
-        update run set state = $2 where id = $1 and state = 'expanding'
+        update run
+           set state = case state when 'expanding' then $2 else state end,
+               recipients = (select count(distinct transmission.recipient)
+                               from transmission
+                              where transmission.run = $1 and transmission.state <> 'skipped')
+         where id = $1
+        returning recipients as "recipients!"
         "#,
         run as RunId,
         RunState::Running as RunState,
     )
-    .execute(db)
+    .fetch_one(db)
     .await
-    .with_context(|| format!("beginning run {run}"))?;
-    Ok(())
+    .with_context(|| format!("beginning run {run}"))
 }
 
 /// Ends a run that cannot be expanded.

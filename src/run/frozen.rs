@@ -29,6 +29,8 @@ pub struct Frozen {
     pub user: Value,
     /// Parameters given when the run was started.
     pub params: Map<String, Value>,
+    /// The `event` or the `file` that fired the run, if one did.
+    pub occasion: Map<String, Value>,
 }
 
 impl Frozen {
@@ -39,7 +41,7 @@ impl Frozen {
 
     /// What expressions and templates of this run see, before a document or a recipient is named.
     pub fn context(&self) -> Context {
-        json!({
+        let mut context = json!({
             "business_date": self.business_date,
             "run_date": self.business_date,
             "zone": self.batch.zone.name(),
@@ -47,7 +49,11 @@ impl Frozen {
             "run": { "id": self.run, "batch": self.batch.name, "title": self.batch.title,
                      "business_date": self.business_date, "cause": self.cause },
             "user": self.user,
-        })
+        });
+        for (name, value) in &self.occasion {
+            context[name] = value.clone();
+        }
+        context
     }
 }
 
@@ -60,7 +66,16 @@ async fn read(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
     let row = sqlx::query!(
         r#"
         select run.revision as "revision: RevisionId", run.workflow_version, run.business_date, run.cause_key,
-               run.attributes, run.params, batch_revision.definition, workflow_version.name as workflow
+               run.attributes, run.params, batch_revision.definition, workflow_version.name as workflow,
+               (select jsonb_build_object('event', jsonb_build_object(
+                           'type', event.type, 'key', event.key, 'data', event.data, 'received_at', event.received_at))
+                  from event
+                 where run.cause_kind = 'event' and event.cause_key = run.cause_key) as event,
+               (select jsonb_build_object('file', jsonb_build_object(
+                           'name', regexp_replace(file.name, '[[:cntrl:]]', '_', 'g'), 'size', file.size, 'digest', file.digest, 'place', file.place,
+                           'kept', file.blob is not null))
+                  from file
+                 where run.cause_kind = 'file' and file.cause_key = run.cause_key) as file
           from run
           join batch_revision on batch_revision.id = run.revision
           join workflow_version on workflow_version.digest = run.workflow_version
@@ -83,6 +98,10 @@ async fn read(engine: &Engine, run: RunId) -> Result<Arc<Frozen>> {
         cause: row.cause_key,
         user: row.attributes,
         params: serde_json::from_value(row.params).with_context(|| format!("the parameters of run {run}"))?,
+        occasion: match row.event.or(row.file) {
+            Some(occasion) => serde_json::from_value(occasion).with_context(|| format!("what fired run {run}"))?,
+            None => Map::new(),
+        },
     }))
 }
 

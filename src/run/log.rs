@@ -39,3 +39,36 @@ pub async fn write(
     .with_context(|| format!("writing the log of run {run}"))?;
     Ok(())
 }
+
+/// The first line in the logs of runs that were just written, in one statement for all of them.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn begin(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    (event, lines): (&str, Vec<(RunId, String, Value)>),
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with first as (
+            select * from unnest($3::bigint[], $4::text[], $5::jsonb[]) as first (run, text, data)
+        ), begun as (
+            update run set log_length = 1 from first where run.id = first.run and run.log_length = 0 returning run.id
+        )
+        insert into log (run, number, at, event, text, data)
+        select first.run, 1, $1, $2, first.text, first.data
+          from first
+          join begun on begun.id = first.run
+        "#,
+        now,
+        event,
+        &lines.iter().map(|(run, _, _)| run.0).collect::<Vec<_>>(),
+        &lines.iter().map(|(_, text, _)| text.clone()).collect::<Vec<_>>(),
+        &lines.iter().map(|(_, _, data)| data.clone()).collect::<Vec<_>>(),
+    )
+    .execute(db)
+    .await
+    .context("beginning the logs of runs")?;
+    Ok(())
+}

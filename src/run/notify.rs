@@ -2,7 +2,8 @@
 //!
 //! Each notice is a transmission of the run like any other, with its own attempts and its own proof, but it counts
 //! neither as sent nor as failed. Its key holds the monitor and how often the run has ended, so that a second go writes
-//! nothing new: one notice for each monitor and end.
+//! nothing new: one notice for each monitor and end. Monitors who are not told by mail get a letter instead, which the
+//! sweeper writes.
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -18,12 +19,17 @@ use super::{
 use crate::{
     channel::Message,
     id::{RunId, StepId, TransmissionId},
-    monitor::alert,
+    monitor::{
+        alarm::{self, Alarm},
+        alert,
+        people::{self, Reachable},
+    },
     queue::{self, Hint},
     workflow::{Kind, Node},
 };
 
-/// Writes the notices of a run that has ended, unless another worker does.
+/// Writes the notices of a run that has ended, unless another worker does. In a storm of failures they are left to the
+/// sweeper, who tells them together.
 pub(super) async fn notify(engine: &Engine, step: StepId) -> Result<()> {
     let Some(claim) = claim(engine, step).await? else {
         return Ok(());
@@ -36,32 +42,71 @@ pub(super) async fn notify(engine: &Engine, step: StepId) -> Result<()> {
     if !claim.end(&mut db, StepState::Done, None, now).await? {
         return Ok(());
     }
-    let Told { notices, unreachable } = tell(&mut db, &frozen, (None, &message), now).await?;
-    let text = format!("{notices} monitors told, {unreachable} without an e-mail address");
+    let key = closing(&mut db, claim.run).await?;
+    let monitor = &engine.settings.monitor;
+    let storm = alarm::mailed_since(&mut db, now - monitor.fold).await? >= i64::from(monitor.storm);
+    let news = News { kind: alarm::Kind::Failed, key: format!("{} {key}", claim.run), message, mail: !storm };
+    let Told { notices, unreachable } = tell(&mut db, &frozen, (&key, &news), now).await?;
+    let text = match storm {
+        true => "monitors are told together with others that failed".to_owned(),
+        false => format!("{notices} monitors told by mail, {unreachable} without an address"),
+    };
     log::write(&mut db, claim.run, now, ("notified", text, json!({ "notices": notices }))).await?;
     db.commit().await.context("notifying")
+}
+
+/// How often the run has ended, which tells its notices apart.
+async fn closing(db: &mut PgConnection, run: RunId) -> Result<String> {
+    let closings = sqlx::query_scalar!("select closings from run where id = $1", run as RunId)
+        .fetch_one(db)
+        .await
+        .with_context(|| format!("asking how often run {run} has ended"))?;
+    Ok(closings.to_string())
+}
+
+/// What monitors are told about a run.
+pub(super) struct News {
+    pub kind: alarm::Kind,
+    /// Makes it unique among its kind.
+    pub key: String,
+    pub message: Message,
+    /// Whether those who are told by mail are told now, by a notice of the run.
+    pub mail: bool,
 }
 
 /// Who was told.
 pub(super) struct Told {
     pub notices: usize,
-    /// Monitors without a mailbox.
+    /// Monitors without an address.
     pub unreachable: usize,
 }
 
-/// Writes a notice to each monitor, in the caller's transaction: once for each `key`, or for each end of the run.
+/// Writes a notice to each monitor who is told by mail, in the caller's transaction, once for each `key`; and raises an
+/// alarm for the others.
 pub(super) async fn tell(
     db: &mut PgConnection,
     frozen: &Frozen,
-    (key, message): (Option<&str>, &Message),
+    (key, news): (&str, &News),
     now: DateTime<Utc>,
 ) -> Result<Told> {
     let transmit = frozen.step_of(Kind::Transmit).context("a workflow without a step that transmits")?;
-    let monitors = alert::monitors(db).await?;
+    let monitors = people::monitors(db).await?;
     let unreachable = monitors.iter().filter(|monitor| monitor.contact.is_none()).count();
-    let fresh = notices(db, frozen.run, (key, message, &monitors), now).await?;
+    let mut mailed = people::reachable(&monitors);
+    mailed.retain(|monitor| news.mail && monitor.channel == people::MAIL);
+    let fresh = notices(db, frozen.run, (key, &news.message, &mailed), now).await?;
     let hints = steps(db, frozen.run, transmit, &fresh, now).await?;
     queue::push(db, &hints).await?;
+    let alarm = Alarm {
+        kind: news.kind,
+        key: news.key.clone(),
+        batch: Some(frozen.batch.name.clone()),
+        text: format!("{} (run {})", news.message.subject, frozen.run),
+        detail: Some(news.message.text.clone()),
+        at: now,
+        mailed: news.mail,
+    };
+    alarm::raise(db, &[alarm], now).await?;
     Ok(Told { notices: hints.len(), unreachable })
 }
 
@@ -83,28 +128,26 @@ async fn words(engine: &Engine, frozen: &Frozen, node: &Node) -> Result<Message>
 async fn notices(
     db: &mut PgConnection,
     run: RunId,
-    (key, message, monitors): (Option<&str>, &Message, &[alert::Monitor]),
+    (key, message, monitors): (&str, &Message, &[Reachable]),
     now: DateTime<Utc>,
 ) -> Result<Vec<TransmissionId>> {
-    let reachable: Vec<_> = monitors.iter().filter_map(|monitor| Some((monitor, monitor.contact.clone()?))).collect();
     sqlx::query_scalar!(
         r#"
         insert into transmission (run, purpose, key, recipient_name, channel, contact, state, waiting, message,
                                   created_at, changed_at)
-        select run.id, 'notice', 'notice:' || coalesce($7, run.closings::text) || ':' || monitor.name, monitor.title, 'email',
-               monitor.contact, 'queued', 0, $5, $6, $6
-          from run, unnest($2::text[], $3::text[], $4::text[]) as monitor (name, title, contact)
-         where run.id = $1
+        select $1, 'notice', 'notice:' || $7::text || ':' || name, title, channel, contact, 'queued', 0, $5, $6, $6
+          from unnest($2::text[], $3::text[], $4::text[], $8::text[]) as monitor (name, title, contact, channel)
         on conflict on constraint transmission_key_is_unique_in_its_run do nothing
         returning id as "id: TransmissionId"
         "#,
         run as RunId,
-        &reachable.iter().map(|(monitor, _)| monitor.name.clone()).collect::<Vec<_>>(),
-        &reachable.iter().map(|(monitor, _)| monitor.title.clone()).collect::<Vec<_>>(),
-        &reachable.iter().map(|(_, contact)| contact.clone()).collect::<Vec<_>>(),
+        &monitors.iter().map(|monitor| monitor.name.clone()).collect::<Vec<_>>(),
+        &monitors.iter().map(|monitor| monitor.title.clone()).collect::<Vec<_>>(),
+        &monitors.iter().map(|monitor| monitor.contact.clone()).collect::<Vec<_>>(),
         serde_json::to_value(message)?,
         now,
         key,
+        &monitors.iter().map(|monitor| monitor.channel.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(db)
     .await

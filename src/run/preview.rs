@@ -16,10 +16,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
-    Engine, StartError, TransmissionState,
+    Engine, StartError, TransmissionState, current,
     expand::{recipients, suppressed},
     plan::{self, Planned, PlannedItem, Planner},
-    start,
 };
 use crate::{
     document::{self, Document},
@@ -95,7 +94,9 @@ pub async fn preview(
     date: Option<NaiveDate>,
     params: &Map<String, Value>,
 ) -> Result<Preview, StartError> {
-    let current = start::current(engine, batch).await?.ok_or_else(|| StartError::UnknownBatch(batch.to_owned()))?;
+    let mut db = engine.db.acquire().await.context("connecting for a preview")?;
+    let current = current::one(&mut db, batch).await?.ok_or_else(|| StartError::UnknownBatch(batch.to_owned()))?;
+    drop(db);
     let frozen = current.frozen(engine, date, params.clone()).await?;
     let mut preview = Preview {
         batch: batch.to_owned(),

@@ -1,7 +1,10 @@
 //! Step 0: a cause fires a batch.
 //!
 //! The run's row is unique on its batch and cause, so a second firing for the same cause finds the first one's run
-//! and starts nothing. Called by every trigger and door.
+//! and starts nothing. Runs start in sets, because a thousand schedules may be due in the same second. Called by every
+//! trigger and door.
+
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -9,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
-use super::{Engine, RunState, frozen::Frozen, log, plan};
+use super::{
+    Engine, RunState,
+    current::{self, Current},
+    letter, log, plan,
+};
 use crate::{
-    catalog::{self, Batch},
-    id::{RevisionId, RunId, StepId},
+    id::{RunId, StepId},
     queue::{self, Hint},
-    workflow::{Kind, Workflow},
+    workflow::Kind,
 };
 
 /// What fired a run.
@@ -36,6 +42,18 @@ pub enum CauseKind {
     Demand,
     Event,
     File,
+}
+
+impl CauseKind {
+    /// The word for it, in SQL, JSON and pages alike.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Demand => "demand",
+            Self::Event => "event",
+            Self::File => "file",
+        }
+    }
 }
 
 /// A firing that is asked for.
@@ -77,191 +95,181 @@ pub enum StartError {
 /// # Errors
 /// When the batch is unknown or disabled, and on faults of the database.
 pub async fn start(engine: &Engine, start: Start) -> Result<Started, StartError> {
-    let now = engine.clock.now();
-    let batch = current(engine, &start.batch).await?.ok_or_else(|| StartError::UnknownBatch(start.batch.clone()))?;
     let mut db = engine.db.begin().await.context("beginning a run")?;
-    if let Some(run) = find(&mut db, &start).await? {
-        return Ok(Started { run, fresh: false });
-    }
-    if !batch.enabled {
-        return Err(StartError::Disabled(start.batch));
-    }
-    known_params(&mut db, &batch, &start).await?;
-    let Some(run) = insert(&mut db, &batch, &start, now).await? else {
-        // Another node was faster by less than a transaction.
-        db.rollback().await.context("leaving a run to its first starter")?;
-        let mut db = engine.db.acquire().await.context("connecting to find a run")?;
-        let run = find(&mut db, &start).await?.context("a run that was there is gone")?;
-        return Ok(Started { run, fresh: false });
-    };
-    let text = format!("started by {}", start.cause.key);
-    log::write(&mut db, run, now, ("started", text, json!({ "by": start.cause.by }))).await?;
-    if !start.hold {
-        open(&mut db, run, &batch.start, now).await?;
-    }
+    let started = start_in(&mut db, start, engine.clock.now()).await?;
     db.commit().await.context("starting a run")?;
-    Ok(Started { run, fresh: true })
+    Ok(started)
 }
 
-/// Adds the first step of a run and its hint.
-pub(super) async fn open(db: &mut PgConnection, run: RunId, first: &str, now: DateTime<Utc>) -> Result<()> {
-    let step = sqlx::query_scalar!(
-        r#"
-        insert into step (run, name, kind, state, due_at, hinted_at, created_at, changed_at)
-        values ($1, $2, 'expand', 'ready', $3, $3, $3, $3)
-        returning id as "id: StepId"
-        "#,
-        run as RunId,
-        first,
-        now,
-    )
-    .fetch_one(&mut *db)
-    .await
-    .with_context(|| format!("adding the first step of run {run}"))?;
-    queue::push(db, &[Hint { kind: Kind::Expand, id: step }]).await
+/// The same in the caller's transaction.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_in(db: &mut PgConnection, start: Start, now: DateTime<Utc>) -> Result<Started, StartError> {
+    let started = start_all(db, std::slice::from_ref(&start), now).await?.pop();
+    started.context("a start was not answered")?
 }
 
-/// A batch as it stands now.
-pub(super) struct Current {
-    revision: RevisionId,
-    batch: Batch,
-    enabled: bool,
-    version: String,
-    workflow: String,
-    start: String,
-    attributes: Value,
-}
-
-impl Current {
-    /// The date a run is about when nobody names one.
-    fn today(&self, now: DateTime<Utc>) -> NaiveDate {
-        now.with_timezone(&self.batch.zone).date_naive()
-    }
-
-    /// The inputs a run would have if it began now.
-    pub(super) async fn frozen(
-        self,
-        engine: &Engine,
-        date: Option<NaiveDate>,
-        params: Map<String, Value>,
-    ) -> Result<Frozen> {
-        let files = catalog::workflow::files(&engine.db, &engine.toolbox.store, &self.version).await?;
-        let workflow = Workflow::read(&self.workflow, &files).map_err(|faults| anyhow!("{faults:?}"))?;
-        Ok(Frozen {
-            run: RunId(0),
-            revision: self.revision,
-            business_date: date.unwrap_or_else(|| self.today(engine.clock.now())),
-            cause: "preview".to_owned(),
-            user: self.attributes,
-            batch: self.batch,
-            workflow,
-            files,
-            params,
-        })
-    }
-}
-
-/// Reads the current version of the batch `name`.
-pub(super) async fn current(engine: &Engine, name: &str) -> Result<Option<Current>> {
-    let row = sqlx::query!(
-        r#"
-        select batch_revision.id as "revision: RevisionId", batch_revision.definition, batch.enabled,
-               batch_revision.workflow, workflow.current as version, workflow_version.definition as graph,
-               batch_revision.run_as, "user".title, "user".attributes
-          from batch
-          join batch_revision on batch_revision.id = batch.current
-          join workflow on workflow.name = batch_revision.workflow
-          join workflow_version on workflow_version.digest = workflow.current
-          join "user" on "user".name = batch_revision.run_as
-         where batch.name = $1 and batch.deleted_at is null
-        "#,
-        name,
-    )
-    .fetch_optional(&engine.db)
-    .await
-    .with_context(|| format!("reading batch {name}"))?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Current {
-        revision: row.revision,
-        batch: serde_json::from_value(row.definition).with_context(|| format!("reading batch {name}"))?,
-        enabled: row.enabled,
-        start: first_step(&row.graph)?,
-        version: row.version,
-        workflow: row.workflow,
-        attributes: user(&row.run_as, &row.title, row.attributes),
-    }))
-}
-
-/// The step that runs of a workflow begin with, from its definition.
-pub(super) fn first_step(definition: &str) -> Result<String> {
-    #[derive(Deserialize)]
-    struct Graph {
-        start: String,
-    }
-    let graph: Graph = toml::from_str(definition).context("reading a workflow that was accepted before")?;
-    Ok(graph.start)
-}
-
-/// The run-as user as expressions see it: attributes beside its name, which they cannot hide.
-pub(super) fn user(name: &str, title: &str, attributes: Value) -> Value {
-    let mut user = match attributes {
-        Value::Object(attributes) => attributes,
-        _ => Map::new(),
-    };
-    user.insert("name".to_owned(), json!(name));
-    user.insert("title".to_owned(), json!(title));
-    Value::Object(user)
-}
-
-async fn known_params(db: &mut PgConnection, batch: &Current, start: &Start) -> Result<(), StartError> {
-    if start.params.is_empty() {
-        return Ok(());
-    }
-    let documents = plan::documents(db, &batch.batch).await?;
-    for name in start.params.keys() {
-        if !documents.iter().any(|(_, document)| document.params.contains_key(name)) {
-            return Err(StartError::UnknownParam { batch: start.batch.clone(), name: name.clone() });
+/// Starts many runs in the caller's transaction, in a few statements for all of them; answers in the order of `starts`.
+///
+/// # Errors
+/// On faults of the database. Refusals stand in the answers.
+pub async fn start_all(
+    db: &mut PgConnection,
+    starts: &[Start],
+    now: DateTime<Utc>,
+) -> Result<Vec<Result<Started, StartError>>> {
+    let mut runs = find(db, starts.iter()).await?;
+    let names: HashSet<_> = starts.iter().map(|start| start.batch.as_str()).collect();
+    let batches = current::all(db, &names).await?;
+    let mut refusals = HashMap::new();
+    let mut wanted = Vec::with_capacity(starts.len());
+    for (index, start) in starts.iter().enumerate().filter(|(_, start)| !runs.contains_key(&key(start))) {
+        match allowed(db, &batches, start).await? {
+            Ok(batch) => wanted.push((start, batch)),
+            Err(refusal) => drop(refusals.insert(index, refusal)),
         }
     }
-    Ok(())
+    let mut fresh = HashSet::new();
+    for chunk in wanted.chunks(CHUNK) {
+        fresh.extend(insert(db, chunk, now).await?);
+    }
+    // Those that another node has started meanwhile are there now.
+    runs.extend(find(db, wanted.iter().map(|(start, _)| *start)).await?);
+    let answer = |(index, start)| match refusals.remove(&index) {
+        Some(refusal) => Ok(Err(refusal)),
+        None => {
+            let run = *runs.get(&key(start)).context("a run that was there is gone")?;
+            Ok(Ok(Started { run, fresh: fresh.remove(&run) }))
+        }
+    };
+    starts.iter().enumerate().map(answer).collect()
 }
 
-async fn find(db: &mut PgConnection, start: &Start) -> Result<Option<RunId>> {
-    sqlx::query_scalar!(
-        r#"select id as "id: RunId" from run where batch = $1 and cause_key = $2"#,
-        start.batch,
-        start.cause.key,
+/// Runs written in one statement.
+const CHUNK: usize = 500;
+
+/// What makes a firing one and the same: its batch and its cause.
+type Key = (String, String);
+
+fn key(start: &Start) -> Key {
+    (start.batch.clone(), start.cause.key.clone())
+}
+
+async fn allowed<'a>(
+    db: &mut PgConnection,
+    batches: &'a HashMap<String, Result<Current>>,
+    start: &Start,
+) -> Result<Result<&'a Current, StartError>> {
+    // Letters are written by the sweeper alone.
+    let batch = match batches.get(&start.batch).filter(|_| start.batch != letter::BATCH) {
+        None => return Ok(Err(StartError::UnknownBatch(start.batch.clone()))),
+        Some(Err(fault)) => return Ok(Err(StartError::Fault(anyhow!("{fault:#}")))),
+        Some(Ok(batch)) => batch,
+    };
+    if !batch.enabled {
+        return Ok(Err(StartError::Disabled(start.batch.clone())));
+    }
+    let unknown = unknown_param(db, batch, start).await?;
+    let refusal = unknown.map(|name| StartError::UnknownParam { batch: start.batch.clone(), name });
+    Ok(refusal.map_or(Ok(batch), Err))
+}
+
+async fn unknown_param(db: &mut PgConnection, batch: &Current, start: &Start) -> Result<Option<String>> {
+    if start.params.is_empty() {
+        return Ok(None);
+    }
+    let documents = plan::documents(db, &batch.batch).await?;
+    let known = |name: &String| documents.iter().any(|(_, document)| document.params.contains_key(name));
+    Ok(start.params.keys().find(|name| !known(name)).cloned())
+}
+
+/// The runs that are there already.
+async fn find(db: &mut PgConnection, starts: impl Iterator<Item = &Start>) -> Result<HashMap<Key, RunId>> {
+    let (batches, keys): (Vec<_>, Vec<_>) = starts.map(key).unzip();
+    let rows = sqlx::query!(
+        r#"
+        select run.id as "id: RunId", run.batch, run.cause_key
+          from unnest($1::text[], $2::text[]) as wanted (batch, key)
+          join run on run.batch = wanted.batch and run.cause_key = wanted.key
+        "#,
+        &batches,
+        &keys,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("looking for a run of batch {}", start.batch))
+    .context("looking for runs")?;
+    Ok(rows.into_iter().map(|row| ((row.batch, row.cause_key), row.id)).collect())
 }
 
-async fn insert(db: &mut PgConnection, batch: &Current, start: &Start, now: DateTime<Utc>) -> Result<Option<RunId>> {
-    let date = start.date.unwrap_or_else(|| batch.today(now));
-    let state = if start.hold { RunState::Held } else { RunState::Expanding };
-    sqlx::query_scalar!(
+/// Writes runs with the first line of their logs and, unless they are held, their first steps. Gives those that were not
+/// there.
+async fn insert(db: &mut PgConnection, wanted: &[(&Start, &Current)], now: DateTime<Utc>) -> Result<Vec<RunId>> {
+    let rows = rows(db, wanted, now).await?;
+    let by_key: HashMap<_, _> = wanted.iter().map(|(start, batch)| (key(start), (*start, *batch))).collect();
+    let (mut lines, mut steps) = (Vec::new(), Vec::new());
+    for (run, key) in &rows {
+        let (start, batch) = by_key.get(key).context("a run that nobody asked for")?;
+        let text = format!("started by {}", start.cause.key);
+        lines.push((*run, text, json!({ "by": start.cause.by })));
+        if !start.hold {
+            steps.push((*run, batch.start.as_str()));
+        }
+    }
+    log::begin(db, now, ("started", lines)).await?;
+    open(db, &steps, now).await?;
+    Ok(rows.into_iter().map(|(run, _)| run).collect())
+}
+
+async fn rows(db: &mut PgConnection, wanted: &[(&Start, &Current)], now: DateTime<Utc>) -> Result<Vec<(RunId, Key)>> {
+    let starts = || wanted.iter().map(|(start, _)| *start);
+    let batches = || wanted.iter().map(|(_, batch)| *batch);
+    let state = |start: &Start| if start.hold { RunState::Held } else { RunState::Expanding };
+    let rows = sqlx::query!(
         r#"
         insert into run (batch, revision, workflow_version, cause_kind, cause_key, cause_by, business_date, run_as,
                          attributes, params, state, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        select *, $12::timestamptz
+          from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::text[],
+                      $9::jsonb[], $10::jsonb[], $11::text[])
         on conflict on constraint run_starts_once_per_cause do nothing
-        returning id as "id: RunId"
+        returning id as "id: RunId", batch, cause_key
         "#,
-        start.batch,
-        batch.revision as RevisionId,
-        batch.version,
-        start.cause.kind as CauseKind,
-        start.cause.key,
-        start.cause.by,
-        date,
-        batch.batch.run_as,
-        batch.attributes,
-        Value::Object(start.params.clone()),
-        state as RunState,
+        &starts().map(|start| start.batch.clone()).collect::<Vec<_>>(),
+        &batches().map(|batch| batch.revision.0).collect::<Vec<_>>(),
+        &batches().map(|batch| batch.version.clone()).collect::<Vec<_>>(),
+        &starts().map(|start| start.cause.kind.name().to_owned()).collect::<Vec<_>>(),
+        &starts().map(|start| start.cause.key.clone()).collect::<Vec<_>>(),
+        &starts().map(|start| start.cause.by.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &wanted.iter().map(|(start, batch)| start.date.unwrap_or_else(|| batch.today(now))).collect::<Vec<_>>(),
+        &batches().map(|batch| batch.batch.run_as.clone()).collect::<Vec<_>>(),
+        &batches().map(|batch| batch.attributes.clone()).collect::<Vec<_>>(),
+        &starts().map(|start| Value::Object(start.params.clone())).collect::<Vec<_>>(),
+        &starts().map(|start| state(start).name().to_owned()).collect::<Vec<_>>(),
         now,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .with_context(|| format!("starting a run of batch {}", start.batch))
+    .with_context(|| format!("starting {} runs", wanted.len()))?;
+    Ok(rows.into_iter().map(|row| (row.id, (row.batch, row.cause_key))).collect())
+}
+
+/// Adds the first steps of runs, by their names, and their hints.
+pub(super) async fn open(db: &mut PgConnection, first: &[(RunId, &str)], now: DateTime<Utc>) -> Result<()> {
+    let steps = sqlx::query_scalar!(
+        r#"
+        insert into step (run, name, kind, state, due_at, hinted_at, created_at, changed_at)
+        select run, name, 'expand', 'ready', $3, $3, $3, $3
+          from unnest($1::bigint[], $2::text[]) as first (run, name)
+        returning id as "id: StepId"
+        "#,
+        &first.iter().map(|(run, _)| run.0).collect::<Vec<_>>(),
+        &first.iter().map(|(_, name)| (*name).to_owned()).collect::<Vec<_>>(),
+        now,
+    )
+    .fetch_all(&mut *db)
+    .await
+    .context("adding the first steps of runs")?;
+    let hints: Vec<_> = steps.into_iter().map(|id| Hint { kind: Kind::Expand, id }).collect();
+    queue::push(db, &hints).await
 }

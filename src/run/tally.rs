@@ -5,6 +5,8 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use super::letter;
+
 /// What is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -16,6 +18,10 @@ pub struct Tally {
     pub late_seconds: i64,
     /// Transmissions that may or may not have arrived.
     pub uncertain: i64,
+    /// What monitors were to be told and did not get.
+    pub undelivered_notices: i64,
+    /// Monitors without an address on the channel they are told by.
+    pub unreachable_monitors: i64,
     /// Accounts that nothing is sent by.
     pub paused_accounts: Vec<String>,
     /// Whether all sending is paused.
@@ -44,11 +50,16 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         select count(*) as "due!", min(due_at) as oldest,
                (select count(*) from transmission
                  where troubled and state = 'uncertain') as "uncertain!",
-               exists (select from installation where paused_at is not null) as "sending_paused!"
+               exists (select from installation where paused_at is not null) as "sending_paused!",
+               (select count(*) from transmission where troubled and purpose = 'notice')
+                   + (select coalesce(sum(failed + uncertain), 0) from run where batch = $2) as "undelivered!",
+               (select count(*) from "user"
+                 where monitor and enabled and contacts ->> monitor_channel is null) as "unreachable!"
           from step
          where ready and due_at <= $1
         "#,
         now,
+        letter::BATCH,
     )
     .fetch_one(db)
     .await
@@ -62,6 +73,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         due_steps: open.due,
         late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
         uncertain: open.uncertain,
+        undelivered_notices: open.undelivered,
+        unreachable_monitors: open.unreachable,
         paused_accounts,
         sending_paused: open.sending_paused,
     })

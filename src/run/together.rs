@@ -181,7 +181,12 @@ mod tests {
             expressions: Expressions::default(),
             secrets: BTreeMap::new(),
         };
-        let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+        let settings = Settings {
+            worker: "test".to_owned(),
+            lease: Duration::from_secs(60),
+            deaths: 3,
+            monitor: Default::default(),
+        };
         Engine::new(db, Channels::open(&BTreeMap::new()).expect("no accounts"), toolbox, settings)
     }
 

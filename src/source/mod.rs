@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::reason::Reason;
 
 pub mod http;
+pub mod place;
+mod tls;
 
 /// Why something could not be had, and whether trying again may help.
 #[derive(Debug, Clone, PartialEq, Eq)]

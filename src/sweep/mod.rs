@@ -3,16 +3,22 @@
 //! Duties are statements that only touch rows nobody else holds, so any number of nodes may sweep at once, and no node
 //! is needed in particular. A duty that fails is logged and done again at the next round.
 
+mod alarm;
+mod digest;
 mod purge;
 mod rescue;
 mod retention;
 
 use std::time::Duration;
 
+use anyhow::Result;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config, run::Engine};
+pub use alarm::alarm;
+pub use digest::digest;
+
+use crate::{config, run::Engine, trigger::event};
 
 /// What a node sweeps.
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +31,41 @@ pub struct Duties {
 
 /// Sweeps until `stop`.
 pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
-    tokio::join!(rounds(&engine, duties.interval, &stop), retention::retain(&engine, &duties.keep, &stop));
+    tokio::join!(
+        rounds(&engine, duties.interval, &stop),
+        watch(&engine, duties.interval * WATCH, &stop),
+        retention::retain(&engine, &duties.keep, &stop),
+    );
+}
+
+/// How many times as long as a round the pause is between two looks at what monitors have to be told. More tells them
+/// later, fewer costs idle database work.
+const WATCH: u32 = 5;
+
+/// Tells monitors, beside the other duties: the digest of a large day takes seconds.
+async fn watch(engine: &Engine, interval: Duration, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        report([("alarm", alarm::alarm(engine).await), ("digest", digest::digest(engine).await)]);
+        stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
+    }
+}
+
+fn report<const N: usize>(duties: [(&str, Result<()>); N]) {
+    for (duty, result) in duties {
+        if let Err(error) = result {
+            tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
+        }
+    }
 }
 
 async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        for (duty, result) in [("rescue", rescue::rescue(engine).await), ("purge", purge::purge(engine).await)] {
-            if let Err(error) = result {
-                tracing::warn!(duty, error = format!("{error:#}"), "a sweep met a fault");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(jittered(interval)) => {}
-            () = stop.cancelled() => {}
-        }
+        report([
+            ("rescue", rescue::rescue(engine).await),
+            ("events", event::sweep(engine).await),
+            ("purge", purge::purge(engine).await),
+        ]);
+        stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs, files and logs that have become old, and bytes nobody names.
+//! Runs, files, logs and occurrences that have become old, and bytes nobody names.
 //!
 //! Goes on beside the other duties: it may have hours of work, and nobody waits for it.
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config,
     run::{Engine, purge},
+    trigger,
 };
 
 /// How long to wait before it is looked again, once nothing was left to throw away.
@@ -36,6 +37,7 @@ pub(super) async fn retain(engine: &Engine, keep: &config::Retention, stop: &Can
 /// All there is to do now. It may be cut short anywhere.
 async fn spell(engine: &Engine, keep: &config::Retention, last_round: &mut DateTime<Utc>) -> Result<()> {
     while paced(purge::purge(engine, keep)).await? {}
+    while paced(trigger::purge(engine, keep)).await? {}
     let now = engine.clock.now();
     if now - *last_round < ROUND {
         return Ok(());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Retry;
+use super::{Retry, TriggerLimits};
 
 /// A graph that can run.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Workflow {
     /// The step a run begins with.
     pub start: String,
     pub steps: BTreeMap<String, Node>,
+    /// How many of its batches may have a trigger of one kind.
+    pub triggers: TriggerLimits,
 }
 
 /// One step of a graph.
@@ -75,6 +77,8 @@ impl Workflow {
 pub(super) struct Written {
     title: String,
     pub(super) start: Spanned<String>,
+    #[serde(default)]
+    triggers: TriggerLimits,
     pub(super) step: BTreeMap<Spanned<String>, WrittenNode>,
 }
 
@@ -126,7 +130,13 @@ impl Written {
     pub(super) fn into_workflow(self, name: &str) -> Workflow {
         let steps =
             self.step.into_iter().filter_map(|(name, node)| Some((name.into_inner(), node.into_node()?))).collect();
-        Workflow { name: name.to_owned(), title: self.title, start: self.start.into_inner(), steps }
+        Workflow {
+            name: name.to_owned(),
+            title: self.title,
+            start: self.start.into_inner(),
+            steps,
+            triggers: self.triggers,
+        }
     }
 }
 

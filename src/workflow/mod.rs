@@ -8,12 +8,14 @@ mod catalog;
 mod definition;
 mod files;
 mod graph;
+mod limit;
 mod load;
 mod retry;
 
 pub use catalog::{Folder, embedded, folders};
 pub use definition::{Each, Kind, Node, Notice, Workflow};
 pub use files::Files;
+pub use limit::{Attribute, TriggerLimit, TriggerLimits};
 pub use retry::Retry;
 
 /// One thing wrong with a workflow's folder.

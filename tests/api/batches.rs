@@ -42,7 +42,10 @@ async fn only_a_change_makes_a_new_revision(db: PgPool) {
     }
     revisions.dedup();
     assert_eq!(revisions.len(), 5, "{revisions:?}");
-    let kept = sqlx::query_scalar::<_, i64>("select count(*) from batch_revision").fetch_one(&door.db).await.unwrap();
+    let kept = sqlx::query_scalar::<_, i64>("select count(*) from batch_revision where batch <> '.monitors'")
+        .fetch_one(&door.db)
+        .await
+        .unwrap();
     assert_eq!(kept, 5);
 }
 
@@ -127,7 +130,8 @@ async fn all_faults_are_told_at_once(db: PgPool) {
     {
         answer.fault(place);
     }
-    let rows = sqlx::query_scalar::<_, i64>("select count(*) from batch").fetch_one(&door.db).await.unwrap();
+    let rows =
+        sqlx::query_scalar::<_, i64>("select count(*) from batch where not own").fetch_one(&door.db).await.unwrap();
     assert_eq!(rows, 0);
 }
 

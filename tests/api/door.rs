@@ -18,6 +18,7 @@ use postbook::{
     http, queue,
     run::{Engine, Settings},
     source::http::{Client, RemoteConfig},
+    trigger,
     worker::{self, Load},
 };
 use serde_json::{Value, json};
@@ -141,6 +142,17 @@ impl Door {
         self.send(&self.admin, Method::DELETE, path, None).await
     }
 
+    /// Looks at the schedules, as a node does.
+    pub async fn look(&self) {
+        trigger::schedule::round(&self.engine, &CancellationToken::new()).await.unwrap();
+    }
+
+    /// Sets the clock forward, and looks at the schedules.
+    pub async fn later(&self, by: Duration) {
+        self.engine.clock.advance(by);
+        self.look().await;
+    }
+
     /// Adds a user with a token of their own.
     pub async fn user(&self, name: &str, role: &str) -> String {
         let user = self.put(&format!("/api/v1/users/{name}"), json!({ "role": role })).await;
@@ -170,7 +182,8 @@ fn engine(shelf: &catalog::Shelf) -> Engine {
         expressions: Expressions::default(),
         secrets: BTreeMap::new(),
     };
-    let settings = Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+    let settings =
+        Settings { worker: "test".to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
     Engine::new(shelf.db.clone(), channels, toolbox, settings)
 }
 

@@ -11,7 +11,9 @@ use crate::door::Door;
 async fn without_a_valid_token_nothing_is_told(db: PgPool) {
     let door = Door::open(db).await;
     for token in ["", "pb_wrong"] {
-        for path in ["batches", "batches/x", "documents", "users", "tokens", "suppressions", "accounts", "audit"] {
+        for path in
+            ["batches", "batches/x", "calendars", "documents", "users", "tokens", "suppressions", "accounts", "audit"]
+        {
             let answer = door.send(token, Method::GET, &format!("/api/v1/{path}"), None).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
             assert!(answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("Bearer"));
@@ -99,7 +101,7 @@ async fn what_is_wrong_with_a_user_is_told(db: PgPool) {
         answer.fault(place);
     }
     let silent = door.post("/api/v1/users", json!({ "name": "night", "monitor": true })).await;
-    assert!(silent.fault("contacts/email").contains("told by mail"));
+    assert!(silent.fault("contacts/email").contains("told by email"));
 }
 
 #[sqlx::test]

@@ -190,3 +190,18 @@ async fn what_monitors_were_told_is_listed_beside_what_was_sent(db: PgPool) {
     let to: Vec<_> = sent["items"].as_array().unwrap().iter().map(|one| one["contact"].as_str().unwrap()).collect();
     assert_eq!(to, ["ann@example.org", "yard@example.org"]);
 }
+
+#[sqlx::test]
+async fn an_operator_lists_the_batches_and_starts_one_of_them(db: PgPool) {
+    let door = Door::open(db).await;
+    with_lists(&door).await;
+    let operator = door.user("night-shift", "operator").await;
+
+    let listed = door.send(&operator, Method::GET, "/api/v1/batches", None).await.json();
+    let batch = &listed["items"][0];
+    assert_eq!((&batch["name"], &batch["title"], &batch["enabled"]), (&json!("lists"), &json!("lists"), &json!(true)));
+    let started = door.send(&operator, Method::POST, RUNS, Some(json!({}))).await;
+
+    assert_eq!(started.status, StatusCode::ACCEPTED, "{}", started.text());
+    assert_eq!(started.json()["cause"]["by"], "night-shift");
+}

@@ -16,6 +16,7 @@ use postbook::{
         Settle,
         account::{AccountConfig, Channels},
     },
+    config,
     document::{
         Expressions, Store, Toolbox,
         renderer::{Renderer, RendererConfig},
@@ -219,6 +220,8 @@ fn engine(app: &TestApp, db: PgPool, (mail, settle): (SocketAddr, Settle)) -> En
         expressions: Expressions::default(),
         secrets: Default::default(),
     };
-    let settings = Settings { worker: "crash".to_owned(), lease: LEASE, deaths: 3 };
+    // Each run has its own notice, however many fail.
+    let monitor = config::Monitor { storm: u32::MAX, ..Default::default() };
+    let settings = Settings { worker: "crash".to_owned(), lease: LEASE, deaths: 3, monitor };
     Engine::new(db, channels, toolbox, settings).on(app.engine.clock.clone())
 }

@@ -21,6 +21,7 @@ use axum::{
 };
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use postbook::{
+    app,
     audit::Author,
     catalog::{self, Shelf},
     channel::account::{AccountConfig, Channels},
@@ -93,9 +94,7 @@ impl TestApp {
         let wishes = setup::wishes("test.toml", None, toml::from_str(&text)?, &|name| {
             Ok(std::fs::read(format!("tests/data/{name}"))?)
         })?;
-        let accounts = self.engine.channels.accounts();
-        let accounts = accounts.map(|it| (it.name().to_owned(), it.channel().to_owned())).collect();
-        let plan = setup::plan(&self.shelf, &accounts, wishes).await?;
+        let plan = setup::plan(&self.shelf, &app::accounts(&self.engine), wishes).await?;
         plan.carry_out(&self.shelf, &self.author()).await?;
         Ok(())
     }
@@ -252,7 +251,8 @@ fn engine(db: &PgPool, accounts: &BTreeMap<String, AccountConfig>, worker: &str)
         expressions: Expressions::default(),
         secrets: BTreeMap::from([("reports".to_owned(), secret())]),
     };
-    let settings = Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3 };
+    let settings =
+        Settings { worker: worker.to_owned(), lease: Duration::from_secs(60), deaths: 3, monitor: Default::default() };
     Engine::new(db.clone(), Channels::open(accounts).expect("accounts"), toolbox, settings)
 }
 

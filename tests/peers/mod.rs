@@ -9,7 +9,7 @@ use std::{
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use postbook::channel::account::AccountConfig;
+use postbook::{channel::account::AccountConfig, source::place};
 
 /// How long a mail may take from "250 Ok" to the mailbox.
 const DELIVERY: Duration = Duration::from_secs(30);
@@ -137,6 +137,55 @@ impl Sink {
 
     fn folder(&self) -> PathBuf {
         PathBuf::from(&self.env["SINK_DIR"])
+    }
+}
+
+/// OpenSSH's SFTP server, for the user `sender`.
+pub struct Sshd {
+    env: BTreeMap<String, String>,
+}
+
+impl Sshd {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("sftp") }
+    }
+
+    /// Logs in with the password.
+    pub fn account(&self) -> place::AccountConfig {
+        let password = utf8_percent_encode(&self.env["SFTP_PASSWORD"], NON_ALPHANUMERIC);
+        let url = format!("sftp://{}:{password}@127.0.0.1:{}", self.env["SFTP_USER"], self.port());
+        place::AccountConfig { url, host_key: Some(self.host_key()), key: None, ca: None }
+    }
+
+    pub fn port(&self) -> &str {
+        &self.env["SFTP_PORT"]
+    }
+
+    pub fn host_key(&self) -> String {
+        self.env["SFTP_HOST_KEY"].clone()
+    }
+
+    pub fn key(&self) -> PathBuf {
+        PathBuf::from(&self.env["SFTP_KEY"])
+    }
+
+    /// A new folder below `/files`, which is the sender's.
+    pub fn folder(&self) -> PathBuf {
+        let folder = Path::new(&self.env["SFTP_FOLDER"]).join(format!("{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder).unwrap();
+        self.own(&folder);
+        folder
+    }
+
+    /// A file as the sender puts it there.
+    pub fn put(&self, path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        self.own(path);
+    }
+
+    fn own(&self, path: &Path) {
+        std::os::unix::fs::chown(path, Some(61001), Some(61001)).unwrap();
     }
 }
 

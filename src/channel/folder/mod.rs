@@ -76,6 +76,9 @@ impl Folder {
     /// What is to be written.
     fn items(&self, parcel: &Parcel, contact: &Contact) -> Result<Vec<Item>, Reason> {
         let (Some(from), Contact::Mailbox(to)) = (&self.mails_from, contact) else {
+            if parcel.files.is_empty() {
+                return Ok(vec![words(parcel)]);
+            }
             let item = |file: &super::File| Item { name: file.name.clone(), bytes: file.bytes.clone() };
             return Ok(parcel.files.iter().map(item).collect());
         };
@@ -91,6 +94,12 @@ impl Folder {
             Contact::Mailbox(_) | Contact::Label(_) => name::of_contact(&contact.to_string()).into(),
         }
     }
+}
+
+/// What is only words, as a file: a notice that left nothing behind would count as delivered.
+fn words(parcel: &Parcel) -> Item {
+    let bytes = Bytes::from(parcel.message.text.clone());
+    Item { name: name::of_words(&parcel.message.subject), bytes }
 }
 
 fn wants_mails(url: &Url) -> Result<bool, AccountFault> {

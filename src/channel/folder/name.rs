@@ -10,6 +10,14 @@ pub(super) fn of_mail(address: &str, token: &str) -> String {
     format!("{}-{token}.eml", cut(&of_contact(address), LONGEST_ADDRESS))
 }
 
+/// The file of a message that is only words, by its subject.
+pub(super) fn of_words(subject: &str) -> String {
+    let safe = |it: char| if it.is_alphanumeric() || matches!(it, ' ' | ',' | '-' | '_') { it } else { '_' };
+    let name: String = subject.chars().map(safe).collect();
+    let name = cut(&name, LONGEST_ADDRESS).trim();
+    format!("{}.txt", if name.is_empty() { "message" } else { name })
+}
+
 /// One part of a path that stands for a contact.
 pub(super) fn of_contact(contact: &str) -> String {
     let safe = |it: char| if it.is_alphanumeric() || matches!(it, '@' | '.' | '+' | '-' | '_') { it } else { '_' };
@@ -61,7 +69,7 @@ mod tests {
     proptest! {
         #[test]
         fn names_fit_and_never_lead_elsewhere(text in ".{0,300}", number in 1usize..10_000) {
-            for name in [of_contact(&text), of_mail(&text, &"k".repeat(64))] {
+            for name in [of_contact(&text), of_words(&text), of_mail(&text, &"k".repeat(64))] {
                 prop_assert!(name.len() <= LONGEST);
                 prop_assert!(!name.contains('/') && !matches!(name.as_str(), "" | "." | ".."));
             }

@@ -75,6 +75,30 @@ fn a_full_disk_is_waited_for() {
     assert_eq!((refused, reason.code.as_str()), (false, "folder-full"));
 }
 
+#[tokio::test]
+async fn what_is_only_words_is_a_file_of_them() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder { root: root.path().to_owned(), mails_from: None };
+    let parcel = Parcel {
+        key: "k".to_owned(),
+        attempt: 1,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        recipient: "Mona".to_owned(),
+        contact: "mona@example.org".to_owned(),
+        message: crate::channel::Message {
+            subject: "Orders: 2 not sent".to_owned(),
+            text: "why".to_owned(),
+            html: None,
+        },
+        files: Vec::new(),
+    };
+
+    let report = folder.transmit(&parcel, &Contact::parse("email", &parcel.contact).unwrap()).await;
+
+    assert!(matches!(report.outcome, Outcome::Delivered(_)), "{:?}", report.outcome);
+    assert_eq!(fs::read(root.path().join("mona@example.org/Orders_ 2 not sent.txt")).unwrap(), b"why");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

@@ -1,9 +1,11 @@
 //! The list that goes with the files of a run: what was sent to whom.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
+
+use crate::document::table;
 
 const COLUMNS: [&str; 8] = ["document", "file", "recipient", "channel", "contact", "state", "time sent", "digest"];
 
@@ -23,33 +25,19 @@ pub struct ManifestRow {
 
 /// The first line of `manifest.csv`.
 pub fn manifest_head() -> Result<Bytes> {
-    lines([COLUMNS.map(str::to_owned)])
+    table::lines([COLUMNS.map(str::to_owned)])
 }
 
 /// The lines for `rows`; those of several calls follow one another.
 pub fn manifest_lines(rows: &[ManifestRow]) -> Result<Bytes> {
-    lines(rows.iter().map(cells))
+    table::lines(rows.iter().map(cells))
 }
 
 fn cells(row: &ManifestRow) -> [String; 8] {
     let sent = row.sent_at.map(|at| format!("{} {}", at.to_rfc3339_opts(SecondsFormat::Secs, false), at.timezone()));
     let cells = [&row.document, &row.file, &row.recipient, &row.channel, &row.contact, &row.state];
-    let [document, file, recipient, channel, contact, state] = cells.map(|cell| guarded(cell));
+    let [document, file, recipient, channel, contact, state] = cells.map(|cell| table::guarded(cell));
     [document, file, recipient, channel, contact, state, sent.unwrap_or_default(), row.digest.clone()]
-}
-
-/// A spreadsheet takes a cell that begins like this for a formula, and runs it; an apostrophe says that it is text.
-fn guarded(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
-}
-
-fn lines(rows: impl IntoIterator<Item = [String; 8]>) -> Result<Bytes> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        writer.write_record(row).context("writing a line of the manifest")?;
-    }
-    let bytes = writer.into_inner().map_err(|error| error.into_error()).context("writing the manifest")?;
-    Ok(bytes.into())
 }
 
 #[cfg(test)]

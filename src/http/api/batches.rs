@@ -112,7 +112,7 @@ async fn save(
     (batch, faults): (input::Batch, Faults),
     expect: Expect,
 ) -> Result<Saved, Problem> {
-    let known = catalog::known(&app.shelf.db, &batch, &app.accounts).await?;
+    let known = catalog::known(&app.shelf.db, &batch, &app.outside()).await?;
     let draft = catalog::validate::batch(batch, &known, faults)?;
     Ok(catalog::save(&app.shelf, &admin.author(app), draft, expect).await?)
 }

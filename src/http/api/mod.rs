@@ -3,13 +3,19 @@
 mod accounts;
 mod audit;
 mod batches;
+mod calendar;
+mod calendars;
 mod document_body;
 mod documents;
+mod events;
+mod files;
 mod recipients;
+mod reports;
 mod run_acts;
 mod run_events;
 mod run_files;
 mod runs;
+mod schedules;
 mod sending;
 mod starts;
 mod suppressions;
@@ -26,6 +32,8 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
         .merge(starts::router())
+        .merge(schedules::router())
+        .merge(calendar::router())
         .merge(runs::router())
         .merge(run_acts::router())
         .merge(run_files::router())
@@ -33,10 +41,14 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(transmissions::router())
         .merge(sending::router())
         .merge(documents::router())
+        .merge(calendars::router())
         .merge(recipients::router())
         .merge(users::router())
         .merge(tokens::router())
         .merge(suppressions::router())
         .merge(accounts::router())
+        .merge(events::router())
+        .merge(files::router())
         .merge(audit::router())
+        .merge(reports::router())
 }

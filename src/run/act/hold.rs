@@ -10,7 +10,7 @@ use super::{ActError, lock};
 use crate::{
     id::{RunId, StepId},
     queue::{self, Hint},
-    run::{Engine, RunState, StepState, log, record, start},
+    run::{Engine, RunState, StepState, current, log, record, start},
     workflow::Kind,
 };
 
@@ -29,7 +29,7 @@ pub async fn release(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErr
         .execute(&mut *db)
         .await
         .context("releasing a run")?;
-    start::open(&mut db, run, &start::first_step(&locked.version)?, now).await?;
+    start::open(&mut db, &[(run, &current::first_step(&locked.version)?)], now).await?;
     log::write(&mut db, run, now, ("released", format!("released by {by}"), json!({ "by": by }))).await?;
     db.commit().await.context("releasing a run")?;
     Ok(())

@@ -92,8 +92,9 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
                exists (select from transmission_item join item on item.id = transmission_item.item
                         where transmission_item.transmission = transmission.id
                           and item.artifact is null) as "unrendered!",
-               not exists (select from transmission_item
-                            where transmission_item.transmission = transmission.id) as "empty!",
+               message is null and not exists (
+                   select from transmission_item
+                    where transmission_item.transmission = transmission.id) as "empty!",
                (select max(artifact.purged_at)
                   from transmission_item
                   join item on item.id = transmission_item.item
@@ -136,8 +137,8 @@ async fn copy(
     Ok(sqlx::query_scalar!(
         r#"
         insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
-                                  resend_of, created_at, changed_at)
-        select run, purpose, $2, recipient, recipient_name, channel, contact, 'queued', 0, id, $3, $3
+                                  message, resend_of, created_at, changed_at)
+        select run, purpose, $2, recipient, recipient_name, channel, contact, 'queued', 0, message, id, $3, $3
           from transmission
          where id = $1
         returning id as "id: TransmissionId"

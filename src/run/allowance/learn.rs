@@ -19,9 +19,13 @@ use super::{
 use crate::{
     channel::Outcome,
     id::{StepId, TransmissionId},
-    monitor::outage,
+    monitor::{alarm, outage},
     reason::Reason,
-    run::{Engine, frozen, log, notify, verdict::Closing},
+    run::{
+        Engine, frozen, log,
+        notify::{self, News},
+        verdict::Closing,
+    },
 };
 
 /// How long a transmission waits that was refused by policy and perhaps need not have been.
@@ -184,7 +188,8 @@ async fn tell(
     let frozen = frozen::of(engine, closing.run).await?;
     let message = outage::message(&closing.account, reason, pause.until_at);
     let key = format!("account {} {}", closing.account, now.timestamp_micros());
-    let told = notify::tell(db, &frozen, (Some(&key), &message), now).await?;
+    let news = News { kind: alarm::Kind::AccountPaused, key: key.clone(), message, mail: true };
+    let told = notify::tell(db, &frozen, (&key, &news), now).await?;
     let text = format!("the account {} is paused; {} monitors told", closing.account, told.notices);
     let data = json!({ "account": closing.account, "reason": reason, "until_at": pause.until_at });
     log::write(db, closing.run, now, ("account-paused", text, data)).await

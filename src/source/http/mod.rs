@@ -9,12 +9,12 @@ mod answer;
 mod redirect;
 mod send;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use reqwest::{Response, Url};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio::{net, time};
 
@@ -22,7 +22,7 @@ pub use address::{Allowed, AllowedError};
 use redirect::Hop;
 use send::{fill, first_hop};
 
-use super::Failure;
+use super::{Failure, tls};
 use crate::{
     reason::{Reason, Scope},
     secret::Credential,
@@ -64,13 +64,7 @@ pub struct Client {
 impl Client {
     /// Trusts the machine's certificate authorities.
     pub fn new(config: &RemoteConfig) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .context("setting up TLS")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls::client(None)?;
         Ok(Self { allow: config.allow.clone(), tls })
     }
 
