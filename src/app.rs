@@ -126,19 +126,17 @@ impl App {
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
         ready(address);
         let triggers = async {
-            if roles.triggers {
-                schedule::watch(self.engine.clone(), self.config.schedule.poll, stop.clone()).await;
+            if let Some(watch) = watching {
+                tokio::join!(
+                    schedule::watch(self.engine.clone(), self.config.schedule.poll, stop.clone()),
+                    file::watch(self.engine.clone(), watch, stop.clone()),
+                );
             }
         };
         tokio::join!(
             triggers,
             worker::work(self.engine.clone(), load, stop.clone()),
             sweep::sweep(self.engine.clone(), duties, stop.clone()),
-            async {
-                if let Some(watch) = watching {
-                    file::watch(self.engine.clone(), watch, stop.clone()).await;
-                }
-            },
             keep_counting(&self.database, &self.engine, &stop),
             stop.cancelled(),
         );
