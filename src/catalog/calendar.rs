@@ -8,13 +8,16 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Expect, Faults, SaveError, Saved, change, name};
+use super::{Expect, Faults, SaveError, Saved, change, name, used};
 use crate::{
     audit::{self, Author, Deed},
     schedule::Calendar,
 };
 
 pub use crate::schedule::calendar::Written;
+
+/// Where batches name calendars.
+const USE: (&str, &str) = ("schedule", "calendar");
 
 /// A calendar in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -163,7 +166,7 @@ pub async fn save(db: &PgPool, author: &Author, draft: Draft, expect: Expect) ->
         _ if replace(&mut db, author, (&name, &definition)).await? => Saved::Changed,
         _ => return Ok(Saved::Unchanged),
     };
-    for batch in used_by(&mut db, &name).await? {
+    for batch in used::by(&mut db, USE, &name).await? {
         change::note_held(&mut db, author, &batch).await?;
     }
     let detail = json!({ "holidays": written.holiday.len(), "ics": written.ics.is_some() });
@@ -207,7 +210,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<(), Dele
     if deleted.rows_affected() == 0 {
         return Err(DeleteError::Unknown(name.to_owned()));
     }
-    let users = used_by(&mut db, name).await?;
+    let users = used::by(&mut db, USE, name).await?;
     if !users.is_empty() {
         return Err(DeleteError::Used(users));
     }
@@ -223,21 +226,4 @@ pub(super) async fn hold(db: &mut PgConnection, name: &str) -> Result<(), SaveEr
         .await
         .with_context(|| format!("holding calendar {name}"))?;
     there.map(drop).ok_or_else(|| SaveError::Gone { what: "calendar", name: name.to_owned() })
-}
-
-async fn used_by(db: &mut PgConnection, name: &str) -> Result<Vec<String>> {
-    sqlx::query_scalar!(
-        r#"
-        select batch.name
-          from batch
-          join batch_revision on batch_revision.id = batch.current
-         where batch.deleted_at is null
-           and batch_revision.definition -> 'schedule' @> jsonb_build_array(jsonb_build_object('calendar', $1::text))
-         order by batch.name
-        "#,
-        name,
-    )
-    .fetch_all(db)
-    .await
-    .with_context(|| format!("looking for batches that use calendar {name}"))
 }

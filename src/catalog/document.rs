@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Batch, DocumentDraft, EntrySource, Expect, SaveError, Saved, Shelf, input, written};
+use super::{Batch, DocumentDraft, EntrySource, Expect, SaveError, Saved, Shelf, input, used, written};
 use crate::{
     audit::{self, Author, Deed},
     document::{Document, Source},
@@ -123,7 +123,7 @@ pub async fn delete(db: &PgPool, author: &Author, name: &str) -> Result<(), Dele
     if deleted.rows_affected() == 0 {
         return Err(DeleteError::Unknown(name.to_owned()));
     }
-    let users = used_by(&mut db, name).await?;
+    let users = used::by(&mut db, ("documents", "document"), name).await?;
     if !users.is_empty() {
         return Err(DeleteError::Used(users));
     }
@@ -229,23 +229,6 @@ async fn point(db: &mut PgConnection, name: &str, revision: DocumentRevisionId) 
     .await
     .with_context(|| format!("pointing document {name} to revision {revision}"))?;
     Ok(())
-}
-
-async fn used_by(db: &mut PgConnection, name: &str) -> Result<Vec<String>> {
-    sqlx::query_scalar!(
-        r#"
-        select batch.name
-          from batch
-          join batch_revision on batch_revision.id = batch.current
-         where batch.deleted_at is null
-           and batch_revision.definition -> 'documents' @> jsonb_build_array(jsonb_build_object('document', $1::text))
-         order by batch.name
-        "#,
-        name,
-    )
-    .fetch_all(db)
-    .await
-    .with_context(|| format!("looking for batches that use document {name}"))
 }
 
 /// The keys of held documents in `batch`.

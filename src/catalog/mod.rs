@@ -21,6 +21,7 @@ mod save;
 mod shelf;
 pub mod suppression;
 pub mod trigger;
+mod used;
 pub mod validate;
 mod validate_document;
 mod validate_trigger;
