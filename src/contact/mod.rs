@@ -7,6 +7,7 @@ pub mod label;
 pub mod mailbox;
 pub mod path;
 pub mod policy;
+pub mod sms;
 
 use std::{collections::BTreeMap, fmt};
 
