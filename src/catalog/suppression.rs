@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::{Faults, check};
 use crate::audit::{self, Author, Deed};
@@ -86,6 +86,37 @@ pub async fn add(db: &PgPool, author: &Author, address: Address) -> Result<Suppr
     audit::record(&mut db, author, Deed { action: "suppression.added", object: &added.contact, detail }).await?;
     db.commit().await.context("suppressing an address")?;
     Ok(added)
+}
+
+/// Adds an address of which the far side says that it does not exist or does not want anything, in the caller's
+/// transaction. One that is suppressed already keeps its reason.
+pub async fn bounced(
+    db: &mut PgConnection,
+    author: &Author,
+    (channel, contact): (&str, &str),
+    why: &str,
+) -> Result<()> {
+    let contact = key(channel, contact);
+    let added = sqlx::query!(
+        r#"
+        insert into suppression (channel, contact, reason, created_at, created_by)
+        values ($1, $2, $3, $4, $5)
+        on conflict on constraint suppression_pkey do nothing
+        "#,
+        channel,
+        contact,
+        why,
+        author.at,
+        author.name,
+    )
+    .execute(&mut *db)
+    .await
+    .context("suppressing an address that mails come back from")?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
+    let detail = json!({ "channel": channel, "reason": why });
+    audit::record(db, author, Deed { action: "suppression.added", object: &contact, detail }).await
 }
 
 /// Lets an address be sent to again. False when it was not suppressed.

@@ -10,6 +10,8 @@ mod pattern;
 pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
 pub use channels::Channels;
 
+use std::time::Duration;
+
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
@@ -26,6 +28,7 @@ pub struct Account {
     name: String,
     channel: &'static str,
     settle: Option<Settle>,
+    ask_for: Duration,
     limits: Limits,
     refuse: Vec<String>,
     driver: Box<dyn Driver>,
@@ -36,8 +39,9 @@ impl Account {
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
         let (channel, driver) =
             drivers::open(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
-        let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
-        Ok(Self { name: name.to_owned(), channel, settle, limits, refuse, driver })
+        let (settle, ask_for) = (config.settle, config.ask_for);
+        let (limits, refuse) = (config.limits, config.refuse.clone());
+        Ok(Self { name: name.to_owned(), channel, settle, ask_for, limits, refuse, driver })
     }
 
     /// The name it is configured under.
@@ -53,6 +57,11 @@ impl Account {
     /// What to do about an attempt whose outcome nobody knows.
     pub fn settle(&self) -> Settle {
         self.settle.unwrap_or_else(|| self.driver.settle())
+    }
+
+    /// How long its far side is asked about an attempt in doubt before a person is.
+    pub fn ask_for(&self) -> Duration {
+        self.ask_for
     }
 
     /// What it may send at most.
