@@ -19,8 +19,8 @@ use crate::{
     audit::{self, Author, Deed},
     catalog::{self, Outside, Shelf},
     channel::{
-        Settle,
-        account::{AccountConfig, Channels, Limits},
+        Settle, Silence,
+        account::{AccountConfig, Channels, Limits, TooLarge},
     },
     clock::Clock,
     config::{self, Config},
@@ -221,7 +221,8 @@ pub fn channels(config: &Config) -> Result<Channels> {
     let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
     let accounts = accounts.map(|(name, account)| {
         let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
-        Ok((name.to_owned(), account_config(account, callback)))
+        let links = public(config)?.map(|public| format!("{public}/pickup"));
+        Ok((name.to_owned(), AccountConfig { links, ..account_config(account, callback) }))
     });
     let accounts = accounts.collect::<Result<_>>()?;
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
@@ -277,6 +278,19 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         greylist: account.greylist.unwrap_or(defaults.greylist),
         final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),
+        attach_limit: account.attach_limit.map(|limit| limit.0),
+        too_large: account.too_large.map(|it| match it {
+            config::TooLarge::Link => TooLarge::Link,
+            config::TooLarge::Refuse => TooLarge::Refuse,
+        }),
+        link_secret: account.link_secret.clone(),
+        lifetime: account.lifetime.unwrap_or(defaults.lifetime),
+        mail: account.mail.clone(),
+        unclaimed: account.unclaimed.map(|it| match it {
+            config::Unclaimed::Delivered => Silence::Delivered,
+            config::Unclaimed::Failed => Silence::Failed,
+            config::Unclaimed::Uncertain => Silence::Uncertain,
+        }),
         ..defaults
     }
 }

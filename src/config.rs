@@ -222,6 +222,34 @@ pub struct Account {
     pub greylist: Option<Duration>,
     #[serde(default)]
     pub refuse: Vec<String>,
+    /// The most bytes of files that one message carries.
+    pub attach_limit: Option<Size>,
+    pub too_large: Option<TooLarge>,
+    /// What links to files are made from.
+    pub link_secret: Option<Secret>,
+    /// How long they lead somewhere.
+    #[serde(rename = "for", default, with = "humantime_serde")]
+    pub lifetime: Option<Duration>,
+    /// The account that mails them.
+    pub mail: Option<String>,
+    pub unclaimed: Option<Unclaimed>,
+}
+
+/// What becomes of files that are too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TooLarge {
+    Link,
+    Refuse,
+}
+
+/// What it means that nobody fetched files in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unclaimed {
+    Delivered,
+    Failed,
+    Uncertain,
 }
 
 /// What an account does about an attempt whose outcome nobody knows.

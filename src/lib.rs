@@ -26,6 +26,7 @@
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
+//! | link, download | what stands for files that stay here, and each time that somebody fetched one by it |
 //! | calendar | which days of a place are business days, by name; schedules roll by it |
 //! | monitor | a user who is told: of what fails at once, of everything in the morning |
 //! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
@@ -52,7 +53,9 @@
 //!    and has them named and the transmissions set free that wait for no other item (`run/artifact.rs`).
 //! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims and opens the attempt (`run/attempt.rs`) where
 //!    the account may be used ([`run::allowance`]), sends by [`channel`], and writes what `run/verdict.rs` makes of the
-//!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
+//!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow. Where files are too
+//!    large, or the account is one for it, a link goes out instead (`run/link.rs`), and the door tells of downloads
+//!    ([`run::pickup`]).
 //! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`]. What belongs to no run, and who

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::trigger::{WrittenEvent, WrittenFile};
-use crate::{contact::Send, document::Param, schedule};
+use crate::{channel::account::TooLarge, contact::Send, document::Param, schedule};
 
 /// A batch as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -55,6 +55,10 @@ pub struct Batch {
     /// The account to use on a channel, by channel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
+    /// What becomes of files that are too large for a mail: a `link` goes out instead, or they are refused with `refuse`.
+    /// As the account says when absent; where that says nothing, a link goes out if there is a pickup account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_large: Option<TooLarge>,
     /// How long its runs are kept; as the settings say when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,

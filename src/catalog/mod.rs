@@ -45,7 +45,12 @@ pub use trigger::{EventTrigger, FileTrigger};
 pub use validate_document::document as validate_document;
 pub use validate_trigger::event_type;
 
-use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
+use crate::{
+    channel::{Message, account::TooLarge},
+    contact::Policy,
+    id::DocumentRevisionId,
+    schedule,
+};
 
 /// A batch as it is stored in one revision. Its recipients stand in rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +70,9 @@ pub struct Batch {
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,
+    /// What becomes of files that are too large for a mail; as the account says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_large: Option<TooLarge>,
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,

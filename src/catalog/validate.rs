@@ -40,6 +40,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         policy: policy(input.policy.unwrap_or_default(), &mut faults),
         message: message(input.message, &mut faults),
         accounts: input.accounts,
+        too_large: input.too_large,
         keep: Keep::read(input.keep, &mut faults),
         schedule,
         event,

@@ -58,6 +58,7 @@ pub(super) fn batch(
             text: Some(batch.message.text),
             html: batch.message.html,
         }),
+        too_large: batch.too_large,
         keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(Some).collect(),

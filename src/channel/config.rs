@@ -2,15 +2,20 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{channel::Settle, contact::mailbox::MailboxError};
+use crate::{
+    channel::{Settle, Silence},
+    contact::mailbox::MailboxError,
+    secret::Secret,
+};
 
 /// One account of the configuration. The scheme of its `url` names the driver:
 ///
 /// - `smtp://user:password@host:587?tls=starttls|tls|none` and `smtps://user:password@host`
 /// - `folder:///path?format=files|eml`
 /// - `discard:`
+/// - `pickup:`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountConfig {
@@ -64,6 +69,37 @@ pub struct AccountConfig {
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+    /// The most bytes of files that one message carries.
+    #[serde(default)]
+    pub attach_limit: Option<u64>,
+    /// What becomes of files that are too large, where the batch does not say.
+    #[serde(default)]
+    pub too_large: Option<TooLarge>,
+    /// Where links to files that are fetched begin: `https://postbook.example.org/pickup`.
+    #[serde(default)]
+    pub links: Option<String>,
+    /// What such links are made from; 32 characters or more.
+    #[serde(default)]
+    pub link_secret: Option<Secret>,
+    /// How long they lead somewhere.
+    #[serde(rename = "for", default = "fortnight", with = "humantime_serde")]
+    pub lifetime: Duration,
+    /// The account that mails them; without one they only stand in the book.
+    #[serde(default)]
+    pub mail: Option<String>,
+    /// What it means when nobody fetched the files in time; without it, failure.
+    #[serde(default)]
+    pub unclaimed: Option<Silence>,
+}
+
+/// What becomes of files that are too large for a mail server, a mailbox or an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TooLarge {
+    /// A link goes out instead, where there is a pickup account.
+    Link,
+    /// The transmission fails.
+    Refuse,
 }
 
 /// What may be sent by an account at most, all nodes together. Nothing is counted for an account without limits.
@@ -98,6 +134,10 @@ fn two_days() -> Duration {
     Duration::from_secs(2 * 24 * 60 * 60)
 }
 
+fn fortnight() -> Duration {
+    Duration::from_secs(14 * 24 * 60 * 60)
+}
+
 fn four() -> usize {
     4
 }
@@ -122,6 +162,13 @@ impl AccountConfig {
             limits: Limits::default(),
             greylist: five_minutes(),
             refuse: Vec::new(),
+            attach_limit: None,
+            too_large: None,
+            links: None,
+            link_secret: None,
+            lifetime: fortnight(),
+            mail: None,
+            unclaimed: None,
         }
     }
 }
@@ -177,6 +224,14 @@ pub enum AccountFault {
     Bounces(String),
     #[error("`return_path` is no address; write one such as bounces@example.org or bounces+*@example.org")]
     ReturnPath,
+    #[error("links to files need `public` in the section [http]: the address that recipients reach this by")]
+    NoPublicAddress,
+    #[error("`link_secret` is missing or shorter than 32 characters; write what `openssl rand -base64 32` prints")]
+    NoLinkSecret,
+    #[error("`for` is how long links lead somewhere; write a minute or more, such as 14 days")]
+    Lifetime,
+    #[error("`mail` names no account for e-mail; write the name of one, or leave it out")]
+    NoMailAccount,
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
-use super::{Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
+use super::{
+    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard, offer::Offer,
+};
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
@@ -37,6 +39,16 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     /// What is to be heard of what was accepted, if anything is.
     fn receipts(&self) -> Option<Receipts> {
         None
+    }
+
+    /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
+    fn offer(&self, _key: &str) -> Option<Offer> {
+        None
+    }
+
+    /// Whether it refused a message because there was too much of it.
+    fn is_too_large(&self, _reason: &Reason) -> bool {
+        false
     }
 
     /// Asks the far side what became of an attempt.

@@ -10,6 +10,8 @@ mod discard;
 mod driver;
 mod email;
 mod folder;
+pub mod offer;
+mod pickup;
 mod token;
 mod word;
 

@@ -75,7 +75,7 @@ impl Contact {
     /// Parses `text` by the rules of `channel`.
     pub fn parse(channel: &str, text: &str) -> Result<Self, ContactError> {
         Ok(match channel {
-            "email" => Self::Mailbox(Mailbox::parse(text)?),
+            "email" | "pickup" => Self::Mailbox(Mailbox::parse(text)?),
             "fax" | "sms" => Self::Number(Number::parse(text, None)?),
             "folder" | "sftp" | "ftp" | "s3" | "webdav" => Self::Path(FolderPath::parse(text)?),
             _ => Self::Label(Label::parse(text)?),

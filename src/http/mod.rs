@@ -17,6 +17,7 @@ mod metrics;
 mod openapi;
 mod paging;
 mod params;
+mod pickup;
 mod problem;
 mod refusal;
 mod serve;
@@ -32,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use auth::{Admin, Anyone, Operator};
 pub use metrics::Metrics;
 pub use paging::{Page, Paging, PagingParams};
+pub use pickup::Guesses;
 pub use problem::Problem;
 pub use serve::{Patience, serve};
 
@@ -52,6 +54,8 @@ pub struct App {
     /// How many bytes a request may have.
     pub body_limit: usize,
     pub metrics: Arc<Metrics>,
+    /// Who tries links that do not exist.
+    pub guesses: Guesses,
     /// Where the world reaches the doors.
     pub public: Option<String>,
     /// When it is given, answers that would go on for long are ended.
@@ -68,6 +72,7 @@ impl App {
             accounts: Arc::new(accounts),
             body_limit,
             metrics: Arc::default(),
+            guesses: Guesses::default(),
             public: None,
             stop: CancellationToken::new(),
         }
@@ -117,5 +122,6 @@ pub fn router(app: App) -> Result<Router> {
         .layer(DefaultBodyLimit::max(app.body_limit))
         .merge(callbacks())
         .layer(middleware::from_fn_with_state(app.clone(), finish::finish))
-        .with_state(app))
+        .with_state(app.clone())
+        .merge(pickup::router(app)))
 }

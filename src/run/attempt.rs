@@ -15,7 +15,7 @@ use super::{
     allowance::{self, Wanted},
     awaited::{self, Expected},
     claim::{self, Claim, Leaving, Way},
-    record,
+    link, record,
     together::Wish,
     verdict::{Closing, Verdict},
 };
@@ -130,6 +130,9 @@ impl Wish for Closing {
         settle(&mut db, &closed, now).await?;
         let expected = closed.iter().filter_map(|closed| Expected::of(closed.closing, closed.verdict.state, now));
         awaited::expect(&mut db, &expected.collect::<Vec<_>>(), now).await?;
+        let marked = closed.iter().filter(|closed| closed.verdict.next_at.is_some());
+        let marked = marked.filter_map(|closed| Some((closed.closing.transmission, closed.closing.link.as_ref()?)));
+        link::mark(&mut db, &marked.collect::<Vec<_>>(), now).await?;
         hand_on(&mut db, &closed, now).await?;
         let settled = closed.iter().filter(|closed| closed.verdict.next_at.is_none());
         let settled: BTreeSet<_> = settled.map(|closed| closed.closing.run).collect();

@@ -202,6 +202,8 @@ pub struct Transmission {
     pub resend_of: Option<TransmissionId>,
     /// What a queued one waits for, when it is neither its time nor a worker.
     pub waits_for: Option<String>,
+    /// Whether a link goes out instead of its files.
+    pub by_link: bool,
     /// How far an accepted one has come, in the far side's words.
     pub progress: Option<String>,
     /// Until when the far side is waited for.
@@ -267,6 +269,7 @@ async fn read(
                     when run.paused_at is not null then 'its run is paused'
                     when transmission.waiting > 0 then 'its documents are not rendered yet'
                end as waits_for,
+               exists (select from pickup where pickup.transmission = transmission.id) as "by_link!",
                awaited.progress as "progress?", awaited.deadline_at as "word_by?"
           from transmission
           left join awaited on awaited.transmission = transmission.id and awaited.attempt = transmission.attempts
@@ -321,6 +324,7 @@ async fn read(
                 possibly_twice: row.possibly_twice,
                 resend_of: row.resend_of,
                 waits_for: row.waits_for,
+                by_link: row.by_link,
                 progress: row.progress,
                 word_by: row.word_by,
                 receipts: Vec::new(),

@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
 
-use super::{book, received};
+use super::{book, pickup, received};
 use crate::{
     document::archive::{Content, Entry, ManifestRow, UniqueNames, archive, manifest_head, manifest_lines},
     document::store::Store,
@@ -213,6 +213,7 @@ pub async fn evidence(
     let zone = zone(db, transmission.run).await?;
     let attempts = book::attempts(db, transmission.id).await?;
     let receipts = received::receipts(db, transmission.id, true).await?;
+    let pickup = pickup::shown(db, transmission.id).await?;
     let transmission = book::Transmission { receipts, ..transmission };
     let mut names = UniqueNames::default();
     let told = names.claim("evidence.json");
@@ -221,7 +222,8 @@ pub async fn evidence(
         let named = HashMap::from([(file.id, names.claim(&file.file))]);
         entries.push(entry(&file, &named, zone)?);
     }
-    let text = serde_json::to_vec_pretty(&json!({ "transmission": transmission, "attempts": attempts }))?;
+    let text =
+        serde_json::to_vec_pretty(&json!({ "transmission": transmission, "attempts": attempts, "pickup": pickup }))?;
     entries.push(Entry {
         name: told,
         modified: db_time(db).await?.with_timezone(&zone).naive_local(),

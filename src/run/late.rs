@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, RunState, StepState, TransmissionState, act,
     awaited::{self, Expected},
-    log, record, rescue,
+    link, log, record, rescue,
     verdict::{Closing, Verdict},
 };
 use crate::{
@@ -43,6 +43,9 @@ pub(super) async fn settle(engine: &Engine, closing: &Closing) -> Result<()> {
         awaited::forget(&mut db, transmission).await?;
         let expected = Expected::of(closing, verdict.state, now);
         awaited::expect(&mut db, expected.as_slice(), now).await?;
+        if let (Some(_), Some(link)) = (verdict.next_at, &closing.link) {
+            link::mark(&mut db, &[(transmission, link)], now).await?;
+        }
         if verdict.next_at.is_some() {
             act::reopen(&mut db, run, RunState::Running).await?;
         }

@@ -11,6 +11,7 @@ use super::{
     Engine, allowance,
     claim::AGREEMENT,
     frozen::{self, Frozen},
+    link::{self, Link},
     plan::Recipient,
     together::Wish,
 };
@@ -28,6 +29,8 @@ pub(super) struct Ready<'a> {
     pub turn: Turn<'a>,
     pub parcel: Parcel,
     pub frozen: Arc<Frozen>,
+    /// What goes out instead of the files.
+    pub link: Option<Link>,
 }
 
 /// The wish to know what a step would transmit.
@@ -44,6 +47,8 @@ pub(super) struct Found {
     message: Option<Value>,
     created_at: DateTime<Utc>,
     suppressed: bool,
+    /// Its files were found too large, or went out as a link before.
+    linked: bool,
     recipient: Option<Recipient>,
     /// In their order.
     files: Vec<Carried>,
@@ -81,6 +86,7 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Re
                exists (select from suppression
                         where suppression.channel = transmission.channel
                           and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
+               exists (select from pickup where pickup.transmission = transmission.id) as "linked!",
                recipient.id as "id?: RecipientId", recipient.position as "position?",
                recipient.contacts as "contacts?", recipient.params as "params?"
           from step
@@ -117,6 +123,7 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Re
             message: row.message,
             created_at: row.created_at,
             suppressed: row.suppressed,
+            linked: row.linked,
             recipient,
             files: Vec::new(),
         };
@@ -186,7 +193,10 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         files,
         created_at: found.created_at,
     };
-    Ok(Ok(Ready { account, turn, parcel, frozen }))
+    match link::of(engine, &frozen, account, (&parcel, found.linked)) {
+        Ok(link) => Ok(Ok(Ready { account, turn, parcel, frozen, link })),
+        Err(reason) => Ok(Err(reason)),
+    }
 }
 
 /// What the far side knows a transmission by, at every attempt: it names the row, and nobody guesses the rest.

@@ -30,6 +30,8 @@ pub enum Source {
     Bounce,
     /// Somebody found out.
     Person,
+    /// Files were fetched by their link.
+    Pickup,
 }
 
 /// One word, as it came.

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use super::{
     Engine, Event, StepState, TransmissionState,
     attempt::{Opened, Opening},
-    claim, late,
+    claim, late, link,
     parcel::{self, Ready, Wanted},
     record,
     verdict::Closing,
@@ -39,7 +39,11 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         Some(Err(reason)) => return stop(engine, (run, step, transmission), &reason).await,
         None => return leave(engine, step).await,
     };
-    let Ready { account, turn, parcel, frozen } = ready;
+    let Ready { account, turn, parcel, frozen, link } = ready;
+    let parcel = match &link {
+        Some(link) => link::offer(engine, (run, transmission), link, parcel).await?,
+        None => parcel,
+    };
     let (name, limits) = (account.name().to_owned(), account.limits());
     let begun = Instant::now();
     let opening = Opening { step, transmission, account: name.clone(), limits };
@@ -51,6 +55,11 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
     let parcel = Parcel { attempt: number, ..parcel };
     let report = account.transmit_if(&parcel, &permit, turn).await;
+    let (report, receipts) = match &link {
+        Some(link) => (report.accepted(), Some(link.receipts())),
+        None => (report, account.receipts()),
+    };
+    let link = link::after(engine, &frozen, account, (&parcel, &report));
     let Parcel { key, .. } = parcel;
     let closing = Closing {
         step,
@@ -68,7 +77,8 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         retry: node.retry,
         settle: account.settle(),
         ask_for: account.ask_for(),
-        receipts: account.receipts(),
+        receipts,
+        link,
     };
     keep(engine, closing).await
 }

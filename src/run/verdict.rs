@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Event, StepState, TransmissionState};
+use super::{Event, StepState, TransmissionState, link::Link};
 use crate::{
     channel::{Outcome, Proof, Receipts, Report, Settle, account::Limits},
     id::{RunId, StepId, TransmissionId},
@@ -38,6 +38,8 @@ pub(super) struct Closing {
     pub ask_for: Duration,
     /// The later word that the account gives, if it gives any.
     pub receipts: Option<Receipts>,
+    /// What the next attempt brings instead of the files, which were too large.
+    pub link: Option<Link>,
 }
 
 /// What an outcome means for the transmission and its step.
@@ -58,6 +60,9 @@ impl Verdict {
     /// What the outcome of `closing` means at `now`.
     pub(super) fn of(closing: &Closing, now: DateTime<Utc>) -> Self {
         let Closing { report: Report { outcome, .. }, retry, settle, .. } = closing;
+        if let (Outcome::Refused(reason), Some(_)) = (outcome, &closing.link) {
+            return Self::by_link(reason.clone(), now);
+        }
         let tries = u32::try_from(closing.tries).unwrap_or_default() + 1;
         let repeated = matches!(outcome, Outcome::Uncertain(_)) && *settle == Settle::Repeat;
         let pause = match outcome {
@@ -83,6 +88,13 @@ impl Verdict {
         }
         let step = if state == TransmissionState::Failed { StepState::Failed } else { StepState::Done };
         Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated, counts: true }
+    }
+
+    /// What it means when only the files were too large: a link goes out at once, and no try is used up.
+    fn by_link(reason: Reason, now: DateTime<Utc>) -> Self {
+        let state = TransmissionState::Sending.after(Event::Deferred).unwrap_or(TransmissionState::Uncertain);
+        let step = StepState::Done;
+        Self { state, step, reason: Some(reason), proof: None, next_at: Some(now), twice: false, counts: false }
     }
 
     /// What it means when it was the account that failed: the transmission waits for it, and no try is used up.
@@ -143,6 +155,7 @@ mod tests {
             settle: Settle::Repeat,
             ask_for: Duration::ZERO,
             receipts: None,
+            link: None,
         };
         let mut verdict = Verdict::of(&closing, DateTime::<Utc>::MIN_UTC);
         assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));

@@ -4,6 +4,8 @@
 mod email;
 #[path = "way/folder.rs"]
 mod folder;
+#[path = "way/pickup.rs"]
+mod pickup;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -56,7 +58,7 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()]
+        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink(), pickup::pickup()]
     }
 
     pub fn takes_files(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Which driver the scheme of an account's URL names, and which channel it serves.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::super::{
@@ -8,25 +10,30 @@ use super::super::{
     driver::Driver,
     email::Email,
     folder::Folder,
+    pickup::{Mail, Pickup},
 };
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
+const DRIVERS: [&str; 5] = ["smtp", "smtps", "folder", "discard", "pickup"];
 
-/// The channel that `config` serves, and its driver.
-pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
+/// The channel that `config` serves, and its driver; `mail` is the account that it mails by.
+pub(super) fn open(
+    config: &AccountConfig,
+    mail: Option<Mail>,
+) -> Result<(&'static str, Arc<dyn Driver>), AccountFault> {
     let url = Url::parse(&config.url).map_err(AccountFault::Url)?;
     if !matches!(url.scheme(), "folder" | "discard") && !config.refuse.is_empty() {
         return Err(AccountFault::Rehearsal);
     }
     let own = |channel| stand_in(config, channel, &[channel]);
     Ok(match url.scheme() {
-        "smtp" | "smtps" => (own("email")?, Box::new(Email::open(&url, config)?)),
+        "smtp" | "smtps" => (own("email")?, Arc::new(Email::open(&url, config)?)),
         "folder" => {
             let channel = stand_in(config, "folder", &["folder", "email"])?;
-            (channel, Box::new(Folder::open(&url, config, channel)?))
+            (channel, Arc::new(Folder::open(&url, config, channel)?))
         }
-        "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Box::new(Discard)),
+        "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Arc::new(Discard)),
+        "pickup" => (own("pickup")?, Arc::new(Pickup::open(&url, config, mail)?)),
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
 }

@@ -7,10 +7,10 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Limits, TooLarge};
 pub use channels::Channels;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     contact::Contact,
@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard, check,
-    driver::Driver,
+    driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -31,17 +31,31 @@ pub struct Account {
     ask_for: Duration,
     limits: Limits,
     refuse: Vec<String>,
-    driver: Box<dyn Driver>,
+    attach_limit: Option<u64>,
+    too_large: Option<TooLarge>,
+    driver: Arc<dyn Driver>,
 }
 
 impl Account {
     /// Makes the account `name` ready; nothing is connected to yet.
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
+        Self::open_with(name, config, None)
+    }
+
+    /// The same of an account that mails by another one: `mail`.
+    pub fn open_with(name: &str, config: &AccountConfig, mail: Option<&Self>) -> Result<Self, AccountError> {
+        let mail = mail.and_then(Self::mail);
         let (channel, driver) =
-            drivers::open(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
+            drivers::open(config, mail).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
         let (settle, ask_for) = (config.settle, config.ask_for);
         let (limits, refuse) = (config.limits, config.refuse.clone());
-        Ok(Self { name: name.to_owned(), channel, settle, ask_for, limits, refuse, driver })
+        let (attach_limit, too_large) = (config.attach_limit, config.too_large);
+        Ok(Self { name: name.to_owned(), channel, settle, ask_for, limits, refuse, attach_limit, too_large, driver })
+    }
+
+    /// The account as one that another one mails by.
+    fn mail(&self) -> Option<Mail> {
+        (self.channel == "email").then(|| Mail { name: self.name.clone(), driver: self.driver.clone() })
     }
 
     /// The name it is configured under.
@@ -77,6 +91,26 @@ impl Account {
     /// What is to be heard of what it accepted, if anything is.
     pub fn receipts(&self) -> Option<Receipts> {
         self.driver.receipts()
+    }
+
+    /// The most bytes of files that one message carries.
+    pub fn attach_limit(&self) -> Option<u64> {
+        self.attach_limit
+    }
+
+    /// What becomes of files that are too large for it, if it says so.
+    pub fn too_large(&self) -> Option<TooLarge> {
+        self.too_large
+    }
+
+    /// Whether `outcome` means that there was too much of a message.
+    pub fn is_too_large(&self, outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Refused(reason) if self.driver.is_too_large(reason))
+    }
+
+    /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
+    pub fn offer(&self, key: &str) -> Option<Offer> {
+        self.driver.offer(key)
     }
 
     /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is

@@ -197,6 +197,10 @@ impl Driver for Email {
         self.try_out().boxed()
     }
 
+    fn is_too_large(&self, reason: &Reason) -> bool {
+        classify::is_too_large(&reason.code)
+    }
+
     /// Until one of its connections is free.
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
         self.pool.turn().map(Turn::of).boxed()
@@ -227,7 +231,7 @@ fn too_late() -> Reason {
 fn too_big(size: usize, limit: usize, host: &str) -> Reason {
     let text =
         format!("the message is {size} bytes long and {host} takes {limit} at most; send fewer or smaller files");
-    Reason::new(Scope::Document, "smtp-size", text)
+    Reason::new(Scope::Document, classify::SIZE, text)
 }
 
 fn no_utf8(host: &str) -> Reason {

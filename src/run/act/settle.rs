@@ -113,7 +113,7 @@ pub async fn cancel_transmission(engine: &Engine, transmission: TransmissionId, 
 }
 
 /// The run of `transmission`, fenced and locked.
-async fn fenced(db: &mut PgConnection, transmission: TransmissionId) -> Result<RunId, ActError> {
+pub(super) async fn fenced(db: &mut PgConnection, transmission: TransmissionId) -> Result<RunId, ActError> {
     let run = sqlx::query_scalar!(
         r#"select run as "run: RunId" from transmission where id = $1"#,
         transmission as TransmissionId,

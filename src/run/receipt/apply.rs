@@ -134,7 +134,7 @@ async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<
                (select max(number) from attempt where attempt.transmission = $1 and started_at <= $3) as number
           from transmission
          where id = $1 and attempts > 0
-           and case when $2::text is null then channel = 'email' else account = $2 end
+           and case when $2::text is null then channel in ('email', 'pickup') else account = $2 end
         "#,
         transmission as TransmissionId,
         kept.account,
