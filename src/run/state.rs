@@ -77,6 +77,8 @@ pub enum Event {
     Arrived,
     /// The far side says later that it came back.
     Returned,
+    /// A person takes back what was offered.
+    Withdrawn,
 }
 
 impl From<&Outcome> for Event {
@@ -149,7 +151,7 @@ impl TransmissionState {
             | (S::Delivered, Event::Returned) => Some(S::Failed),
             (S::Sending | S::Accepted, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
-            (S::Queued, Event::Cancelled) => Some(S::Cancelled),
+            (S::Queued, Event::Cancelled) | (S::Accepted, Event::Withdrawn) => Some(S::Cancelled),
             (S::Failed, Event::Retried) | (S::Uncertain, Event::Repeated) => Some(S::Queued),
             _ => None,
         }
@@ -215,7 +217,7 @@ mod tests {
         TransmissionState::Cancelled,
     ];
 
-    const EVENTS: [Event; 13] = [
+    const EVENTS: [Event; 14] = [
         Event::Claimed,
         Event::Accepted,
         Event::Delivered,
@@ -229,6 +231,7 @@ mod tests {
         Event::Repeated,
         Event::Arrived,
         Event::Returned,
+        Event::Withdrawn,
     ];
 
     #[test]

@@ -184,9 +184,10 @@ async fn a_link_that_is_withdrawn_leads_nowhere_from_then_on(db: PgPool) {
         assert_eq!(page.status(), 410);
         assert!(page.text().await.unwrap().contains("This link was withdrawn"));
     }
-    let failed = site.only(run).await;
-    assert_eq!((failed.state.name(), failed.reason.unwrap()["code"].as_str()), ("failed", Some("revoked")));
+    let cancelled = site.only(run).await;
+    assert_eq!((cancelled.state.name(), cancelled.reason.unwrap()["code"].as_str()), ("cancelled", Some("revoked")));
     assert!(act::revoke(&site.app.engine, transmission, "mona").await.is_err(), "only once");
+    assert!(act::retry(&site.app.engine, run, "test").await.is_err(), "it has not failed");
 }
 
 #[sqlx::test]

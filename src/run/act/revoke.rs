@@ -10,7 +10,8 @@ use crate::{
     run::{Engine, Event, TransmissionState, awaited, log, record},
 };
 
-/// Withdraws the link of a transmission. From now on it leads nowhere; one whose files nobody has fetched has failed.
+/// Withdraws the link of a transmission. From now on it leads nowhere; a transmission of which not all was fetched is
+/// cancelled, so that trying again what has failed does not bring it back.
 ///
 /// # Errors
 /// When the transmission is unknown, has no link, or its link was withdrawn before.
@@ -18,10 +19,10 @@ pub async fn revoke(engine: &Engine, transmission: TransmissionId, by: &str) -> 
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to withdraw a link")?;
     let run = fenced(&mut db, transmission).await?;
-    let state = TransmissionState::Accepted.after(Event::GivenUp).context("what was accepted can be given up")?;
+    let state = TransmissionState::Accepted.after(Event::Withdrawn).context("what was offered can be withdrawn")?;
     let text = format!("the link was withdrawn by {by} before all files were fetched");
     let reason = Reason::new(Scope::Attempt, "revoked", text);
-    let failed = sqlx::query!(
+    let cancelled = sqlx::query!(
         "update transmission set state = $2, reason = $3, changed_at = $4 where id = $1 and state = 'accepted'",
         transmission as TransmissionId,
         state as TransmissionState,
@@ -30,7 +31,7 @@ pub async fn revoke(engine: &Engine, transmission: TransmissionId, by: &str) -> 
     )
     .execute(&mut *db)
     .await
-    .context("giving up a transmission whose link is withdrawn")?;
+    .context("cancelling a transmission whose link is withdrawn")?;
     let revoked = sqlx::query!(
         r#"
         update pickup
@@ -47,7 +48,7 @@ pub async fn revoke(engine: &Engine, transmission: TransmissionId, by: &str) -> 
     if revoked.rows_affected() == 0 {
         return Err(ActError::NotNow(format!("transmission {transmission} has no link that leads anywhere")));
     }
-    if failed.rows_affected() == 1 {
+    if cancelled.rows_affected() == 1 {
         awaited::forget(&mut db, transmission).await?;
     }
     let text = format!("the link of transmission {transmission} was withdrawn by {by}");
