@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::{Engine, frozen::Frozen, log};
 use crate::{
     channel::{
-        Outcome, Parcel, Receipts, Report,
+        Parcel, Receipts, Report,
         account::{Account, TooLarge},
         offer::{self, Offer},
     },
@@ -45,26 +45,26 @@ impl Link {
     }
 }
 
-/// The link that goes out by `account` instead of the files of `parcel`, if one does; `marked` says that they were found
-/// too large before.
+/// The link that goes out by `account` instead of the files of `parcel`, if one does; `refused` is the code with which
+/// they were found too large before.
 pub(super) fn of(
     engine: &Engine,
     frozen: &Frozen,
     account: &Account,
-    (parcel, marked): (&Parcel, bool),
+    (parcel, refused): (&Parcel, Option<&str>),
 ) -> Result<Option<Link>, Reason> {
     if let Some(link) = Link::new(account, parcel, None) {
         return Ok(Some(link));
     }
     let bytes = parcel.files.iter().map(|file| file.bytes.len() as u64).sum();
     let over = account.attach_limit().filter(|limit| bytes > *limit);
-    let why = match over {
-        Some(limit) => {
+    let why = match (over, refused) {
+        (Some(limit), _) => {
             let (bytes, limit) = (offer::in_words(bytes), offer::in_words(limit));
             format!("they are {bytes} in all, and the account {} carries {limit}", account.name())
         }
-        None if marked => "they were refused as too large".to_owned(),
-        None => return Ok(None),
+        (None, Some(code)) => format!("they were refused as too large ({code})"),
+        (None, None) => return Ok(None),
     };
     match (instead(engine, frozen, account, parcel, why), over) {
         (None, Some(limit)) => Err(offer::too_much(account.name(), bytes, limit)),
@@ -79,11 +79,11 @@ pub(super) fn after(
     account: &Account,
     (parcel, report): (&Parcel, &Report),
 ) -> Option<Link> {
-    let Outcome::Refused(reason) = &report.outcome else { return None };
     if parcel.files.is_empty() || !account.is_too_large(&report.outcome) {
         return None;
     }
-    instead(engine, frozen, account, parcel, reason.text.clone())
+    let why = "they were refused as too large".to_owned();
+    instead(engine, frozen, account, parcel, why)
 }
 
 /// A link for files that are too large, where batch and account allow it and there is an account that gives links.

@@ -47,8 +47,8 @@ pub(super) struct Found {
     message: Option<Value>,
     created_at: DateTime<Utc>,
     suppressed: bool,
-    /// Its files were found too large, or went out as a link before.
-    linked: bool,
+    /// Its files were found too large, with this code.
+    too_large: Option<String>,
     recipient: Option<Recipient>,
     /// In their order.
     files: Vec<Carried>,
@@ -86,7 +86,8 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Re
                exists (select from suppression
                         where suppression.channel = transmission.channel
                           and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
-               exists (select from pickup where pickup.transmission = transmission.id) as "linked!",
+               (select coalesce(transmission.reason ->> 'code', 'too large')
+                  from pickup where pickup.transmission = transmission.id) as too_large,
                recipient.id as "id?: RecipientId", recipient.position as "position?",
                recipient.contacts as "contacts?", recipient.params as "params?"
           from step
@@ -123,7 +124,7 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Re
             message: row.message,
             created_at: row.created_at,
             suppressed: row.suppressed,
-            linked: row.linked,
+            too_large: row.too_large,
             recipient,
             files: Vec::new(),
         };
@@ -193,7 +194,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         files,
         created_at: found.created_at,
     };
-    match link::of(engine, &frozen, account, (&parcel, found.linked)) {
+    match link::of(engine, &frozen, account, (&parcel, found.too_large.as_deref())) {
         Ok(link) => Ok(Ok(Ready { account, turn, parcel, frozen, link })),
         Err(reason) => Ok(Err(reason)),
     }

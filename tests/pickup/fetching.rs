@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use postbook::run::{act, pickup};
+use postbook::{
+    account,
+    run::{act, pickup},
+};
 use reqwest::Method;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -121,16 +125,6 @@ async fn a_download_that_broke_off_goes_on_and_counts_when_its_last_byte_is_ther
 }
 
 #[sqlx::test]
-async fn an_empty_file_can_be_fetched_too(db: PgPool) {
-    let site = Site::open(db, |_| ()).await;
-    site.store("empty", b"").await;
-    let (run, link) = sent(&site, &["empty"]).await;
-    let there = site.press(&link, 0).await;
-    assert_eq!(site.get(&there).await.bytes().await.unwrap().len(), 0);
-    assert_eq!(site.state(run).await, "delivered");
-}
-
-#[sqlx::test]
 async fn a_link_that_nobody_used_ends_and_the_transmission_has_failed(db: PgPool) {
     let site = Site::open(db, |_| ()).await;
     let (run, link) = sent(&site, &["checklist"]).await;
@@ -202,4 +196,32 @@ async fn without_mail_the_link_stands_in_the_book(db: PgPool) {
     let there = site.press(&link, 0).await;
     site.get(&there).await.bytes().await.unwrap();
     assert_eq!(site.state(run).await, "delivered");
+}
+
+#[sqlx::test]
+async fn an_operator_sees_the_link_and_withdraws_it_and_the_audit_log_has_both(db: PgPool) {
+    let site = Site::open(db.clone(), |_| ()).await;
+    let (run, link) = sent(&site, &["checklist"]).await;
+    let there = site.press(&link, 0).await;
+    site.get(&there).await.bytes().await.unwrap();
+    let admin = account::first_admin(&db, site.app.engine.clock.now()).await.unwrap().unwrap();
+    let bearer = format!("Bearer {}", admin.token);
+    let ask = async |method, path: &str| {
+        site.visit(method, &format!("{}/api/v1/transmissions/{path}", site.url), &[("authorization", &bearer)]).await
+    };
+    let id = site.only(run).await.id;
+
+    let shown: Value = ask(Method::GET, &format!("{id}/pickup")).await.json().await.unwrap();
+    assert_eq!(shown["link"], Value::from(link.clone()));
+    assert_eq!(shown["downloads"][0]["address"], "203.0.113.7");
+    assert_eq!(site.get(&format!("{}/api/v1/transmissions/{id}/pickup", site.url)).await.status(), 401);
+    assert_eq!(ask(Method::GET, "999/pickup").await.status(), 404);
+    assert_eq!(ask(Method::POST, "999/revoke").await.status(), 404);
+
+    assert_eq!(ask(Method::POST, &format!("{id}/revoke")).await.status(), 200);
+    assert_eq!(ask(Method::POST, &format!("{id}/revoke")).await.status(), 409);
+    assert_eq!(site.state(run).await, "delivered", "what was fetched stays so");
+    assert_eq!(site.get(&link).await.status(), 410);
+    let deeds = site.app.count("select count(*) from audit where action in ('pickup.read', 'pickup.revoked')").await;
+    assert_eq!(deeds, 2);
 }
