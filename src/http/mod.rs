@@ -113,7 +113,7 @@ pub fn router(app: App) -> Result<Router> {
     let page = Bytes::from(docs::page(&description)?);
     // Written once: a handler is cloned for each request, and these are large.
     let description = Bytes::from(serde_json::to_vec(&description).context("describing the API")?);
-    Ok(api
+    let api = api
         .route("/api/v1/openapi.json", get(async move || openapi::answer(description)))
         .route("/api/docs", get(async move || docs::answer(page)))
         .route("/healthz", get(health::healthz))
@@ -122,6 +122,7 @@ pub fn router(app: App) -> Result<Router> {
         .layer(DefaultBodyLimit::max(app.body_limit))
         .merge(callbacks())
         .layer(middleware::from_fn_with_state(app.clone(), finish::finish))
-        .with_state(app.clone())
-        .merge(pickup::router(app)))
+        .with_state(app.clone());
+    // What no path takes is answered by those that are merged last.
+    Ok(pickup::router(app).merge(api))
 }
