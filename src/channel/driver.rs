@@ -5,7 +5,9 @@ use std::fmt;
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
-use super::{bounce::Inbox, Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
+use super::{
+    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard, bounce::Inbox,
+};
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},

@@ -60,7 +60,8 @@ impl ReturnPath {
         let Some(text) = &config.return_path else {
             return Ok(Self { plain: from.email.clone(), pattern: None });
         };
-        let parse = |text: &str| Mailbox::parse(text).map(|it| it.address().clone()).map_err(|_| AccountFault::ReturnPath);
+        let parse =
+            |text: &str| Mailbox::parse(text).map(|it| it.address().clone()).map_err(|_| AccountFault::ReturnPath);
         match text.split_once('*') {
             None => Ok(Self { plain: parse(text)?, pattern: None }),
             Some((before, after)) => {
@@ -106,7 +107,9 @@ mod tests {
         let path = |text: Option<&str>| {
             let mut config = AccountConfig::new("smtp://host");
             config.return_path = text.map(str::to_owned);
-            ReturnPath::open(&config, &from).map(|path| path.of("7-12-5a").to_string()).map_err(|fault| fault.to_string())
+            ReturnPath::open(&config, &from)
+                .map(|path| path.of("7-12-5a").to_string())
+                .map_err(|fault| fault.to_string())
         };
         assert_eq!(path(None).unwrap(), "reports@example.org");
         assert_eq!(path(Some("bounces@example.org")).unwrap(), "bounces@example.org");

@@ -75,7 +75,8 @@ impl Inbox {
             other => return Err(format!("has the unknown kind `{other}`; {example}")),
         };
         let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|it| it.into_owned());
-        let decoded = |text: &str| decoded(text).map_err(|_| format!("is not UTF-8 once its percent signs are read; {example}"));
+        let decoded =
+            |text: &str| decoded(text).map_err(|_| format!("is not UTF-8 once its percent signs are read; {example}"));
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("names no host; {example}"))?;
         let folder = decoded(url.path().trim_matches('/'))?;
         let (user, password) = (decoded(url.username())?, decoded(url.password().unwrap_or_default())?);
