@@ -12,7 +12,7 @@ mod site;
 use std::time::Duration;
 
 use postbook::{
-    channel::{About, Proof, Settle, Standing, Word},
+    channel::{About, Proof, Settle, Standing, Word, account::AccountConfig},
     reason::{Reason, Scope},
     run::{
         RunState, TransmissionState,
@@ -294,4 +294,43 @@ async fn what_was_said_goes_with_its_run(db: PgPool) {
     let keep = postbook::config::Config::load(None).unwrap().retention;
     while postbook::run::purge::purge(&site.app.engine, &keep).await.unwrap() {}
     assert_eq!(site.app.count("select count(*) from receipt").await, 0);
+}
+
+#[sqlx::test]
+async fn what_a_lost_worker_was_sending_is_asked_about_and_its_late_outcome_still_counts(db: PgPool) {
+    let outbox = tempfile::tempdir().unwrap();
+    let mut mail = AccountConfig::new(format!("folder://{}?format=eml", outbox.path().display()));
+    mail.channel = Some("email".to_owned());
+    mail.from = Some("Postbook <postbook@example.org>".to_owned());
+    mail.settle = Some(Settle::Ask);
+    let site = Site::start_by(db, mail).await;
+    let run = site.app.start_run("morning").await;
+    site.until_transmit().await;
+    // The book takes no outcome until the gate is opened, and the lease runs out meanwhile.
+    sqlx::raw_sql(
+        "create table gate (closed boolean); insert into gate values (true);
+         create function refuse() returns trigger language plpgsql as $$
+         begin if exists (select from gate) then raise exception 'away'; end if; return new; end $$;
+         create trigger refuse before update of outcome on attempt for each row
+            when (new.outcome = 'delivered') execute function refuse();",
+    )
+    .execute(&site.app.db)
+    .await
+    .unwrap();
+    let (engine, step) = (site.app.engine.clone(), site.app.due().await[0]);
+    let sending = tokio::spawn(async move { postbook::run::perform(&engine, step).await });
+    site.until("it is being sent", "select count(*) from attempt").await;
+    site.app.engine.clock.advance(2 * MINUTE);
+    assert_eq!(postbook::run::rescue::lapsed(&site.app.engine).await.unwrap(), 1);
+    assert_eq!(site.transmission(run).await.state, TransmissionState::Uncertain);
+    assert_eq!(site.app.count("select count(*) from awaited where doubt and holds").await, 1);
+
+    site.say_now(run, Standing::Unknown).await;
+    let one = site.transmission(run).await;
+    assert_eq!((one.state, one.possibly_twice), (TransmissionState::Queued, false), "it never came, so it goes again");
+
+    sqlx::raw_sql("delete from gate").execute(&site.app.db).await.unwrap();
+    sending.await.unwrap().unwrap();
+    let one = site.transmission(run).await;
+    assert_eq!((one.state, one.attempts, one.possibly_twice), (TransmissionState::Delivered, 1, false));
 }
