@@ -6,7 +6,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard, offer::Offer,
+    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
+    offer::Offer,
 };
 use crate::{
     contact::Contact,
@@ -55,6 +56,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     fn ask<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
         let text = "this account's far side cannot be asked what became of a transmission";
         ready(Err(Reason::new(Scope::Account, "cannot-be-asked", text))).boxed()
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    fn bounces(&self) -> Option<&Inbox> {
+        None
     }
 
     /// Reads what the far side says by itself.

@@ -10,6 +10,7 @@ mod discard;
 mod driver;
 mod email;
 mod folder;
+mod inbox;
 pub mod offer;
 mod pickup;
 mod token;
@@ -25,6 +26,7 @@ use crate::reason::Reason;
 
 pub use driver::Turn;
 pub use email::bounce;
+pub use inbox::{Inbox, Mark, Visit};
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.

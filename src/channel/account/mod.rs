@@ -18,8 +18,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard, check,
-    driver::Driver, offer::Offer, pickup::Mail,
+    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
+    check, driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -111,6 +111,11 @@ impl Account {
     /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
     pub fn offer(&self, key: &str) -> Option<Offer> {
         self.driver.offer(key)
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    pub fn bounces(&self) -> Option<&Inbox> {
+        self.driver.bounces()
     }
 
     /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is
