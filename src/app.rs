@@ -24,6 +24,7 @@ use crate::{
     },
     clock::Clock,
     config::{self, Config},
+    contact::Country,
     db::{self, Database, DatabaseError, installation::Pause},
     document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
     http,
@@ -31,6 +32,7 @@ use crate::{
     run::{Engine, Settings, act::ActError, sending},
     source::{
         self,
+        data::{DatabaseConfig, Databases},
         place::{self, Pattern, Places, PlacesConfig},
     },
     sweep,
@@ -71,6 +73,7 @@ impl App {
     pub async fn open(config: Config, data: &Path, join: bool) -> Result<Self> {
         let channels = channels(&config)?;
         let places = places(&config)?;
+        let (databases, country) = (databases(&config)?, country(&config)?);
         let folders = folders(&config)?;
         let database = match join {
             true => Database::join(&config.database, data).await,
@@ -90,6 +93,7 @@ impl App {
             monitor: config.monitor.clone(),
         };
         let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock).watching(places);
+        let engine = engine.asking(databases).calling_from(country);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })
     }
@@ -194,7 +198,8 @@ async fn keep_counting(database: &Database, engine: &Engine, stop: &Cancellation
 /// What the settings bring along, as checks of batches want it.
 pub fn accounts(engine: &Engine) -> Outside {
     let accounts = engine.channels.accounts().map(|it| (it.name().to_owned(), it.channel().to_owned()));
-    Outside { accounts: accounts.collect(), places: engine.places.clone() }
+    let data = engine.data.names().map(str::to_owned).collect();
+    Outside { accounts: accounts.collect(), places: engine.places.clone(), data, country: engine.country }
 }
 
 /// Where the world reaches the doors, without a slash at its end.
@@ -224,6 +229,34 @@ pub fn channels(config: &Config) -> Result<Channels> {
     });
     let accounts = accounts.collect::<Result<_>>()?;
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
+}
+
+/// Registers the business databases; nothing is connected to yet.
+///
+/// # Errors
+/// With what is wrong with any of them.
+pub fn databases(config: &Config) -> Result<Databases> {
+    let configs = config.data.iter().map(|(name, data)| {
+        let timeout = data.timeout.unwrap_or(ANSWER_TIME);
+        let rows = data.rows.map_or(MOST_ROWS, |rows| rows.get().into());
+        (name.clone(), DatabaseConfig { url: data.url.clone(), timeout, rows })
+    });
+    Databases::open(&configs.collect()).map_err(|faults| listed("business databases", &faults))
+}
+
+/// How long a business database may take where its settings do not say, until the last row is read.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// How many rows it may give then. A query that joins too much gives more.
+const MOST_ROWS: u64 = 1_000_000;
+
+/// Where numbers are that do not say.
+///
+/// # Errors
+/// When the setting is no country.
+pub fn country(config: &Config) -> Result<Option<Country>> {
+    let country = config.contacts.country.as_deref().map(str::parse::<Country>).transpose();
+    country.map_err(|fault| anyhow!("`contacts.country` {fault}"))
 }
 
 /// Opens the places where files may come in.

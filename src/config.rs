@@ -45,6 +45,10 @@ pub struct Config {
     pub render: Render,
     pub remote: Remote,
     pub files: Files,
+    pub contacts: Contacts,
+    /// Business databases that audiences come from.
+    #[serde(default)]
+    pub data: BTreeMap<String, Data>,
     pub retention: Retention,
     pub monitor: Monitor,
     pub log: Log,
@@ -148,6 +152,25 @@ pub struct Files {
     pub limit: Size,
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+}
+
+/// How contacts are read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contacts {
+    /// Where numbers are that do not say.
+    #[serde(deserialize_with = "unless_empty")]
+    pub country: Option<String>,
+}
+
+/// A business database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    pub url: Secret,
+    #[serde(default, with = "humantime_serde")]
+    pub timeout: Option<Duration>,
+    pub rows: Option<NonZeroU32>,
 }
 
 /// How long what batches bring forth is kept, where they do not say.

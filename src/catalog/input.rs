@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::trigger::{WrittenEvent, WrittenFile};
+use super::{
+    Twice, audience,
+    trigger::{WrittenEvent, WrittenFile},
+};
 use crate::{contact::Send, document::Param, schedule};
 
 /// A batch as it is written.
@@ -46,8 +49,18 @@ pub struct Batch {
     #[schema(value_type = Vec<Entry>, required, min_items = 1)]
     pub documents: Vec<Option<Entry>>,
     /// Who gets it: `name`, contacts by channel (`email`, `folder`, ...) and `params` of their own.
-    #[schema(value_type = Vec<Recipient>, required, min_items = 1)]
+    #[schema(value_type = Vec<Recipient>)]
     pub recipients: Vec<Option<Map<String, Value>>>,
+    /// Recipients that a query gives when a run begins, besides those in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<audience::Written>,
+    /// Where fax and mobile numbers are that do not say; as the settings say when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "PL")]
+    pub country: Option<String>,
+    /// What is done when recipients share a contact, and would get the same documents there; `skip` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Twice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +114,10 @@ pub struct Recipient {
     pub name: String,
     #[schema(example = "ann@example.org")]
     pub email: Option<String>,
+    #[schema(example = "+48 12 123 45 67")]
+    pub fax: Option<String>,
+    #[schema(example = "+48 601 234 567")]
+    pub sms: Option<String>,
     pub folder: Option<String>,
     /// The recipient's own values for parameters of documents.
     pub params: Option<BTreeMap<String, Value>>,

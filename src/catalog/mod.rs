@@ -3,6 +3,7 @@
 //! What is written is read leniently ([`read()`]), checked as a whole ([`validate`]), and saved in one transaction with
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
+pub mod audience;
 pub mod batch;
 pub mod calendar;
 pub mod change;
@@ -16,7 +17,7 @@ mod known;
 mod limit;
 mod name;
 mod read;
-mod recipient;
+pub mod recipient;
 mod save;
 mod shelf;
 pub mod suppression;
@@ -34,6 +35,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use audience::Audience;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
@@ -45,7 +47,12 @@ pub use trigger::{EventTrigger, FileTrigger};
 pub use validate_document::document as validate_document;
 pub use validate_trigger::event_type;
 
-use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
+use crate::{
+    channel::Message,
+    contact::{Country, Policy},
+    id::DocumentRevisionId,
+    schedule,
+};
 
 /// A batch as it is stored in one revision. Its recipients stand in rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +68,15 @@ pub struct Batch {
     pub bundle: bool,
     pub documents: Vec<Entry>,
     pub policy: Policy,
+    /// Where numbers are that do not say; as the settings say when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// Whether the same documents go to one contact for several recipients.
+    #[serde(default)]
+    pub duplicates: Twice,
+    /// Recipients besides those in the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Audience>,
     pub message: Message,
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
@@ -77,6 +93,18 @@ pub struct Batch {
     /// Where files come in that fire it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub file: Vec<FileTrigger>,
+}
+
+/// What is done when two recipients of a run share a contact, and would get the same documents there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Duplicates)]
+pub enum Twice {
+    /// The first one gets them, the others are skipped.
+    #[default]
+    Skip,
+    /// Each gets them.
+    Send,
 }
 
 /// One document of a batch, with what it is asked with.

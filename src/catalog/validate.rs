@@ -4,14 +4,14 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
+    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, audience, check, input,
     name::{named, titled},
     validate_document::held,
     validate_trigger,
 };
 use crate::{
     channel::Message,
-    contact::{Contacts, Policy},
+    contact::{Contacts, Country, Policy},
     document::{Document, Expressions, Source, param},
     schedule::Written,
 };
@@ -24,7 +24,10 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
     let schedule = schedules(input.schedule, known, &mut faults);
-    let recipients = recipients(input.recipients, &mut faults);
+    let country = country(input.country, &mut faults);
+    let audience = input.audience.map(|written| audience::check(written, &known.data, &mut faults));
+    let rules = Rules { country: country.or(known.country), some: audience.is_none() };
+    let recipients = recipients(input.recipients, rules, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
     let declared = validate_trigger::declared(&entries, known);
@@ -38,6 +41,9 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         bundle: input.bundle.unwrap_or_default(),
         documents: Vec::new(),
         policy: policy(input.policy.unwrap_or_default(), &mut faults),
+        country,
+        duplicates: input.duplicates.unwrap_or_default(),
+        audience,
         message: message(input.message, &mut faults),
         accounts: input.accounts,
         keep: Keep::read(input.keep, &mut faults),
@@ -135,11 +141,25 @@ fn personal_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Kno
     }
 }
 
-fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) -> Vec<Recipient> {
-    if recipients.is_empty() {
+/// What the recipients of a batch have to be.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    /// Where numbers are that do not say.
+    country: Option<Country>,
+    /// Whether there has to be one at all.
+    some: bool,
+}
+
+fn country(written: Option<String>, faults: &mut Faults) -> Option<Country> {
+    let read = written.as_deref().map(str::parse::<Country>)?;
+    read.map_err(|fault| faults.add("country", fault.to_string())).ok()
+}
+
+fn recipients(recipients: Vec<Option<Map<String, Value>>>, rules: Rules, faults: &mut Faults) -> Vec<Recipient> {
+    if recipients.is_empty() && rules.some {
         faults.add(
             "recipients",
-            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`",
+            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`, or an `audience`",
         );
     }
     let mut checked = Vec::with_capacity(recipients.len());
@@ -147,13 +167,13 @@ fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) 
         let at = format!("recipients/{index}");
         match fields {
             None => faults.add(at, "write an object: `{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }`"),
-            Some(fields) => checked.push(recipient(fields, &at, faults)),
+            Some(fields) => checked.push(recipient(fields, (&at, rules), faults)),
         }
     }
     checked
 }
 
-fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recipient {
+fn recipient(fields: Map<String, Value>, (at, rules): (&str, Rules), faults: &mut Faults) -> Recipient {
     let mut recipient = Recipient { name: String::new(), contacts: Contacts::new(), params: Default::default() };
     for (key, value) in fields {
         let at = format!("{at}/{key}");
@@ -164,7 +184,7 @@ fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recip
             (known, Value::Null) if ["name", "params"].contains(&known) || check::CHANNELS.contains(&known) => {}
             ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
             (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
-                faults.told(&at, check::contact(channel, &contact));
+                faults.told(&at, check::contact(channel, &contact, rules.country));
                 recipient.contacts.insert(key, contact);
             }
             (known, _) if known == "name" || check::CHANNELS.contains(&known) => faults.add(at, "write a text"),

@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Place, print, watch};
+use super::{Place, author, print, watch};
 use crate::{
     app::App,
+    audit,
     id::{RunId, TransmissionId},
     run::{
         self, Cause, CauseKind, RunState, Start,
@@ -195,6 +196,9 @@ pub(super) struct Resend {
     /// Render the documents again instead of sending the same bytes.
     #[arg(long)]
     render: bool,
+    /// Send also to a contact to which nothing is sent any more; the audit log keeps it.
+    #[arg(long)]
+    despite_suppression: bool,
 }
 
 impl Resend {
@@ -206,8 +210,14 @@ impl Resend {
         }
         let mut sent = Vec::new();
         for transmission in self.transmissions {
-            let again = Again { render: self.render, key: fresh_key(), by: BY.to_owned() };
+            let (render, despite_suppression) = (self.render, self.despite_suppression);
+            let again = Again { render, despite_suppression, key: fresh_key(), by: BY.to_owned() };
             let copy = act::resend(&app.engine, transmission, &again).await?;
+            if despite_suppression {
+                let action = "transmission.resent_despite_suppression";
+                let deed = audit::Deed { action, object: &transmission.to_string(), detail: json!({}) };
+                audit::note(&app.database.pool, &author(&app), deed).await?;
+            }
             if !place.json {
                 println!("transmission {transmission} is sent again as {copy}");
             }

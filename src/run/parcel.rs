@@ -78,9 +78,10 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Re
                transmission.id as "transmission: TransmissionId",
                transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
                transmission.message, transmission.created_at,
-               exists (select from suppression
-                        where suppression.channel = transmission.channel
-                          and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
+               not transmission.despite_suppression
+                   and exists (select from suppression
+                                where suppression.channel = transmission.channel
+                                  and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
                recipient.id as "id?: RecipientId", recipient.position as "position?",
                recipient.contacts as "contacts?", recipient.params as "params?"
           from step

@@ -13,16 +13,20 @@ use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::{
     Engine, StartError, TransmissionState, current,
-    expand::{recipients, suppressed},
-    plan::{self, Planned, PlannedItem, Planner},
+    expand::{self, gather::Audience},
+    frozen::Frozen,
+    plan::{self, Planned, PlannedItem, Planner, Recipient},
+    survey,
 };
 use crate::{
-    document::{self, Document},
-    id::DocumentRevisionId,
+    catalog,
+    document::{self, Document, Failure},
+    id::{DocumentRevisionId, RecipientId},
     reason::Reason,
     workflow::Files,
 };
@@ -113,17 +117,21 @@ pub async fn preview(
             return Ok(preview);
         }
     };
-    let planner = Planner::new(engine, &frozen, &documents);
+    let listed = expand::listed(engine, &frozen).await?;
+    let mut planner = Planner::new(engine, &frozen, &documents, listed);
     let mut items = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut after = -1;
+    let mut pieces = Pieces::of(&frozen, listed);
     loop {
-        let piece = recipients(&mut db, frozen.revision, after, CHUNK).await?;
-        let Some(last) = piece.last() else { break };
-        after = last.position;
-        let suppressed = suppressed(&mut db, &piece).await?;
-        for recipient in piece {
-            let planned = planner.plan(recipient, &suppressed);
+        let piece = match pieces.next(engine, &mut db).await? {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(failure) => {
+                preview.faults.push(failure.reason.text);
+                break;
+            }
+        };
+        for planned in survey::survey(&mut db, &mut planner, piece).await? {
             preview.add(&planned);
             for item in planned.items {
                 if items.len() < RENDERED && seen.insert(item.key.clone()) {
@@ -138,6 +146,52 @@ pub async fn preview(
         preview.documents.push(look(engine, (&documents, &frozen.files), item, context, recipient).await?);
     }
     Ok(preview)
+}
+
+/// The recipients of a run that is not there: those that are listed, then those that the audience gives now.
+struct Pieces<'a> {
+    frozen: &'a Frozen,
+    after: i32,
+    listed: i32,
+    /// Nothing yet, while there are listed ones.
+    audience: Option<Audience>,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(frozen: &'a Frozen, listed: i32) -> Self {
+        Self { frozen, after: -1, listed, audience: None }
+    }
+
+    async fn next(
+        &mut self,
+        engine: &Engine,
+        db: &mut PgConnection,
+    ) -> Result<Result<Option<Vec<Recipient>>, Failure>> {
+        if self.audience.is_none() {
+            let place = (self.after, CHUNK);
+            let piece = survey::recipients(db, (self.frozen.revision, self.frozen.run), place).await?;
+            if let Some(last) = piece.last() {
+                self.after = last.position;
+                return Ok(Ok(Some(piece)));
+            }
+        }
+        Ok(self.gathered(engine).await)
+    }
+
+    async fn gathered(&mut self, engine: &Engine) -> Result<Option<Vec<Recipient>>, Failure> {
+        if self.audience.is_none() {
+            self.audience = Audience::ask(engine, self.frozen, self.listed).await?;
+        }
+        let Some(audience) = &mut self.audience else { return Ok(None) };
+        let Some((first, given)) = audience.next().await? else { return Ok(None) };
+        Ok(Some((first..).zip(given).map(unwritten).collect()))
+    }
+}
+
+/// A recipient without a row, whose number no row has.
+fn unwritten((position, given): (i32, catalog::Recipient)) -> Recipient {
+    let id = RecipientId(-1 - i64::from(position));
+    Recipient { id, position, name: given.name, contacts: given.contacts, params: given.params }
 }
 
 impl Preview {

@@ -13,7 +13,10 @@ use sqlx::PgConnection;
 use super::{Engine, files};
 use crate::{
     audit::{self, Author, Deed},
-    catalog::keep::{self, Limits},
+    catalog::{
+        self,
+        keep::{self, Limits},
+    },
     config,
     id::RunId,
 };
@@ -184,6 +187,9 @@ async fn chunk(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<
         return Ok(Vec::new());
     }
     if delete_transmissions(db, run).await? > 0 || delete_items(db, run).await? > 0 {
+        return Ok(Vec::new());
+    }
+    if catalog::recipient::forget(db, run, CHUNK).await? > 0 {
         return Ok(Vec::new());
     }
     let digests = delete_artifacts(db, run).await?;

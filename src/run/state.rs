@@ -3,7 +3,7 @@
 //! ```text
 //! run           held ─▶ expanding ─▶ running ⇄ succeeded | partial | failed | cancelled
 //! step          waiting ─▶ ready ⇄ running ─▶ done | failed | skipped     (ready again: deferred, interrupted, retried)
-//! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed;  skipped, cancelled
+//! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed;  skipped, cancelled;  failed ─▶ skipped (turned)
 //!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
@@ -72,6 +72,8 @@ pub enum Event {
     Retried,
     /// An uncertain attempt is repeated.
     Repeated,
+    /// The next contact of its recipient is tried instead.
+    Turned,
 }
 
 impl From<&Outcome> for Event {
@@ -143,6 +145,7 @@ impl TransmissionState {
             (S::Sending, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
             (S::Queued, Event::Cancelled) => Some(S::Cancelled),
+            (S::Failed, Event::Turned) => Some(S::Skipped),
             (S::Failed, Event::Retried) | (S::Uncertain, Event::Repeated) => Some(S::Queued),
             _ => None,
         }
@@ -208,7 +211,7 @@ mod tests {
         TransmissionState::Cancelled,
     ];
 
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 12] = [
         Event::Claimed,
         Event::Accepted,
         Event::Delivered,
@@ -220,6 +223,7 @@ mod tests {
         Event::Cancelled,
         Event::Retried,
         Event::Repeated,
+        Event::Turned,
     ];
 
     #[test]
