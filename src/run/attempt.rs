@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, StepState,
     allowance::{self, Wanted},
+    awaited::{self, Expected},
     claim::{self, Claim, Leaving, Way},
     record,
     together::Wish,
@@ -127,6 +128,8 @@ impl Wish for Closing {
         closed.retain(|closed| ours.contains(&closed.closing.step));
         close(&mut db, &closed, now).await?;
         settle(&mut db, &closed, now).await?;
+        let expected = closed.iter().filter_map(|closed| Expected::of(closed.closing, closed.verdict.state, now));
+        awaited::expect(&mut db, &expected.collect::<Vec<_>>(), now).await?;
         hand_on(&mut db, &closed, now).await?;
         let settled = closed.iter().filter(|closed| closed.verdict.next_at.is_none());
         let settled: BTreeSet<_> = settled.map(|closed| closed.closing.run).collect();
@@ -192,9 +195,9 @@ async fn close(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>)
         r#"
         update attempt
            set ended_at = $7, outcome = closed.outcome, reason = closed.reason, proof = closed.proof,
-               transcript = closed.transcript
-          from unnest($1::bigint[], $2::integer[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[])
-               as closed (transmission, number, outcome, reason, proof, transcript)
+               transcript = closed.transcript, reference = closed.reference
+          from unnest($1::bigint[], $2::integer[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[], $8::text[])
+               as closed (transmission, number, outcome, reason, proof, transcript, reference)
          where attempt.transmission = closed.transmission and attempt.number = closed.number
            and attempt.outcome is null
         "#,
@@ -205,6 +208,7 @@ async fn close(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>)
         &closed.iter().map(|closed| closed.verdict.proof()).collect::<Result<Vec<_>>>()? as &[Option<Value>],
         &closed.iter().map(|closed| closed.closing.report.transcript.clone()).collect::<Vec<_>>(),
         now,
+        &closed.iter().map(|closed| closed.closing.report.reference.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(db)
     .await

@@ -12,7 +12,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    Engine, RunState, StepState, TransmissionState, act, log, record, rescue,
+    Engine, RunState, StepState, TransmissionState, act,
+    awaited::{self, Expected},
+    log, record, rescue,
     verdict::{Closing, Verdict},
 };
 use crate::{
@@ -38,6 +40,9 @@ pub(super) async fn settle(engine: &Engine, closing: &Closing) -> Result<()> {
         let text = format!("the outcome of attempt {number} at transmission {transmission} came late");
         let data = json!({ "transmission": transmission, "attempt": number, "state": verdict.state });
         log::write(&mut db, run, now, ("late", text, data)).await?;
+        awaited::forget(&mut db, transmission).await?;
+        let expected = Expected::of(closing, verdict.state, now);
+        awaited::expect(&mut db, expected.as_slice(), now).await?;
         if verdict.next_at.is_some() {
             act::reopen(&mut db, run, RunState::Running).await?;
         }
@@ -69,7 +74,7 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
     let noted = sqlx::query!(
         r#"
         update attempt
-           set ended_at = $3, outcome = $4, reason = $5, proof = $6, transcript = $7
+           set ended_at = $3, outcome = $4, reason = $5, proof = $6, transcript = $7, reference = $9
          where transmission = $1 and number = $2 and outcome = 'uncertain' and reason ->> 'code' = $8
         "#,
         transmission as TransmissionId,
@@ -80,6 +85,7 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
         verdict.proof()?,
         report.transcript,
         rescue::LOST,
+        report.reference,
     )
     .execute(db)
     .await

@@ -179,7 +179,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         },
     };
     let parcel = Parcel {
-        key: format!("{}-{}-{:x}", found.run, found.transmission, found.created_at.timestamp_micros()),
+        key: key(found.run, found.transmission, found.created_at),
         attempt: found.attempts + 1,
         recipient: found.recipient_name,
         contact: found.contact,
@@ -188,6 +188,16 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         created_at: found.created_at,
     };
     Ok(Ok(Ready { account, turn, parcel, frozen }))
+}
+
+/// What the far side knows a transmission by, at every attempt: it names the row, and nobody guesses the rest.
+pub(super) fn key(run: RunId, transmission: TransmissionId, created_at: DateTime<Utc>) -> String {
+    format!("{run}-{transmission}-{:x}", created_at.timestamp_micros())
+}
+
+/// The transmission that `key` names, if it is one of ours; whether it is that one's key is seen when it is made again.
+pub(super) fn keyed(key: &str) -> Option<TransmissionId> {
+    key.split('-').nth(1)?.parse().ok()
 }
 
 /// The files with their bytes, and what the message may say of their documents.

@@ -222,6 +222,14 @@ async fn delete_transmissions(db: &mut PgConnection, run: RunId) -> Result<u64> 
     .await
     .with_context(|| format!("reading transmissions of run {run}"))?;
     let fault = || format!("purging transmissions of run {run}");
+    sqlx::query!("delete from awaited where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
+    sqlx::query!("delete from receipt where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
     sqlx::query!("delete from attempt where transmission = any($1)", &ids)
         .execute(&mut *db)
         .await

@@ -109,7 +109,7 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     if frozen.batch.policy.send != Send::All && lock(&mut db, claim.run).await?.cancelled_at.is_none() {
         turn::turn(engine, &mut db, &frozen, engine.clock.now()).await?;
     }
-    let counts = counts(&mut db, claim.run).await?;
+    let (counts, awaited) = counts(&mut db, claim.run).await?;
     let rest = PAUSE.max(began.elapsed() * REST);
     let now = engine.clock.now();
     // The run before its step, as all who act on a run do: the other way round, each would wait for the other.
@@ -117,7 +117,7 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     if !rest_until(&mut db, &claim, now + rest, now).await? {
         return Ok(());
     }
-    write(&mut db, &frozen, &claim, (&before, &counts), now).await?;
+    write(&mut db, &frozen, &claim, (&before, &counts, awaited), now).await?;
     db.commit().await.context("counting a run")
 }
 
@@ -138,9 +138,10 @@ async fn claim_alone(engine: &Engine, step: StepId) -> Result<Option<Held>> {
     Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
-async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
-    sqlx::query_as!(
-        Counts,
+/// The transmissions by their states, and how many of them hold the run open until there is word of them: in one
+/// statement, so that none is seen neither on its way nor awaited.
+async fn counts(db: &mut PgConnection, run: RunId) -> Result<(Counts, i64)> {
+    let row = sqlx::query!(
         r#"
         select count(*) filter (where state = 'queued')::integer as "queued!",
                count(*) filter (where state = 'sending')::integer as "sending!",
@@ -149,7 +150,11 @@ async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
                count(*) filter (where state = 'failed')::integer as "failed!",
                count(*) filter (where state = 'skipped')::integer as "skipped!",
                count(*) filter (where state = 'uncertain')::integer as "uncertain!",
-               count(*) filter (where state = 'cancelled')::integer as "cancelled!"
+               count(*) filter (where state = 'cancelled')::integer as "cancelled!",
+               (select count(*) from awaited
+                  join transmission as held on held.id = awaited.transmission
+                 where awaited.run = $1 and awaited.holds and held.purpose = 'document'
+                   and held.state in ('accepted', 'uncertain')) as "awaited!"
           from transmission
          where run = $1 and purpose = 'document'
         "#,
@@ -157,7 +162,18 @@ async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
     )
     .fetch_one(db)
     .await
-    .with_context(|| format!("counting run {run}"))
+    .with_context(|| format!("counting run {run}"))?;
+    let counts = Counts {
+        queued: row.queued,
+        sending: row.sending,
+        accepted: row.accepted,
+        delivered: row.delivered,
+        failed: row.failed,
+        skipped: row.skipped,
+        uncertain: row.uncertain,
+        cancelled: row.cancelled,
+    };
+    Ok((counts, row.awaited))
 }
 
 /// Puts the step to rest: due again at `due_at` if it was marked meanwhile, else until it is.
@@ -203,10 +219,10 @@ async fn write(
     db: &mut PgConnection,
     frozen: &Frozen,
     claim: &Held,
-    (before, counts): (&Before, &Counts),
+    (before, counts, awaited): (&Before, &Counts, i64),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let state = counts.run_state(before.cancelled_at.is_some());
+    let state = counts.run_state(before.cancelled_at.is_some(), awaited);
     let ended = (state != RunState::Running).then_some(now);
     sqlx::query!(
         r#"

@@ -10,9 +10,13 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Engine, Event, StepState, TransmissionState, expand, frozen, record, render};
+use super::{
+    Engine, Event, StepState, TransmissionState,
+    awaited::{self, Expected},
+    expand, frozen, parcel, record, render,
+};
 use crate::{
-    channel::Settle,
+    channel::{Settle, account::Account},
     id::{ItemId, RunId, StepId, TransmissionId},
     queue::{self, Hint},
     reason::{Reason, Scope},
@@ -176,8 +180,9 @@ async fn unsettle(
     transmission: TransmissionId,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let way = account(engine, db, transmission).await?;
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
-        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
+        && way.is_some_and(|account| account.settle() == Settle::Repeat)
         && record::cancelled(db, &BTreeSet::from([lapsed.run])).await?.is_empty();
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
@@ -205,6 +210,9 @@ async fn unsettle(
     if repeat {
         return queue::push(db, &[Hint { kind: Kind::Transmit, id: lapsed.step }]).await;
     }
+    if let Some(account) = way.filter(|account| account.settle() == Settle::Ask) {
+        ask(db, (lapsed.run, transmission), account, now).await?;
+    }
     record::mark(db, lapsed.run, now).await
 }
 
@@ -225,16 +233,34 @@ async fn close(db: &mut PgConnection, transmission: TransmissionId, now: DateTim
     Ok(())
 }
 
-/// What the transmission's account says about uncertain attempts.
-async fn settle(engine: &Engine, db: &mut PgConnection, run: RunId, transmission: TransmissionId) -> Result<Settle> {
-    let frozen = frozen::of(engine, run).await?;
-    let channel =
-        sqlx::query_scalar!("select channel from transmission where id = $1", transmission as TransmissionId,)
-            .fetch_one(db)
+/// Has the far side asked about the attempt that was lost.
+async fn ask(
+    db: &mut PgConnection,
+    (run, transmission): (RunId, TransmissionId),
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let row =
+        sqlx::query!("select attempts, created_at from transmission where id = $1", transmission as TransmissionId)
+            .fetch_one(&mut *db)
             .await
-            .context("reading the channel of a transmission")?;
-    let wanted = frozen.batch.accounts.get(&channel).map(String::as_str);
-    Ok(engine.channels.pick(&channel, wanted).map_or(Settle::Hold, |account| account.settle()))
+            .context("reading a transmission whose worker is gone")?;
+    let key = parcel::key(run, transmission, row.created_at);
+    let lost = Expected::new((run, transmission, row.attempts), &key, account.name());
+    awaited::expect(db, &[lost.in_doubt(account.ask_for(), now)], now).await
+}
+
+/// The account that the transmission was being sent by, if it is still there.
+async fn account<'a>(
+    engine: &'a Engine,
+    db: &mut PgConnection,
+    transmission: TransmissionId,
+) -> Result<Option<&'a Account>> {
+    let row = sqlx::query!("select channel, account from transmission where id = $1", transmission as TransmissionId)
+        .fetch_one(db)
+        .await
+        .context("reading the account of a transmission")?;
+    Ok(engine.channels.pick(&row.channel, row.account.as_deref()))
 }
 
 /// The code of the reason of an attempt that was given up for lost.

@@ -51,6 +51,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
     let parcel = Parcel { attempt: number, ..parcel };
     let report = account.transmit_if(&parcel, &permit, turn).await;
+    let Parcel { key, .. } = parcel;
     let closing = Closing {
         step,
         lease: claim.lease,
@@ -58,6 +59,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         tries: claim.tries,
         transmission,
         number,
+        key,
         account: name,
         limits,
         began_at,
@@ -65,6 +67,8 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         report,
         retry: node.retry,
         settle: account.settle(),
+        ask_for: account.ask_for(),
+        receipts: account.receipts(),
     };
     keep(engine, closing).await
 }

@@ -1,12 +1,14 @@
 //! What an outcome means for its transmission and its step: pure, so that outcomes that come late are judged alike.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Event, StepState, TransmissionState};
 use crate::{
-    channel::{Outcome, Proof, Report, Settle, account::Limits},
+    channel::{Outcome, Proof, Receipts, Report, Settle, account::Limits},
     id::{RunId, StepId, TransmissionId},
     reason::Reason,
     workflow::Retry,
@@ -22,6 +24,8 @@ pub(super) struct Closing {
     pub tries: i32,
     pub transmission: TransmissionId,
     pub number: i32,
+    /// What the far side knows the transmission by.
+    pub key: String,
     pub account: String,
     pub limits: Limits,
     pub began_at: DateTime<Utc>,
@@ -30,6 +34,10 @@ pub(super) struct Closing {
     pub report: Report,
     pub retry: Retry,
     pub settle: Settle,
+    /// How long the far side is asked about an attempt in doubt before a person is.
+    pub ask_for: Duration,
+    /// The later word that the account gives, if it gives any.
+    pub receipts: Option<Receipts>,
 }
 
 /// What an outcome means for the transmission and its step.
@@ -106,7 +114,7 @@ impl Verdict {
     }
 }
 
-fn used_up(reason: Reason, tries: u32) -> Reason {
+pub(super) fn used_up(reason: Reason, tries: u32) -> Reason {
     Reason { text: format!("given up after {tries} attempts: {}", reason.text), ..reason }
 }
 
@@ -125,6 +133,7 @@ mod tests {
             tries: 0,
             transmission: TransmissionId(1),
             number: 1,
+            key: "1-1-0".to_owned(),
             account: "mail".to_owned(),
             limits: Limits::default(),
             began_at: DateTime::<Utc>::MIN_UTC,
@@ -132,6 +141,8 @@ mod tests {
             report: Report::new(lost),
             retry: Retry::default(),
             settle: Settle::Repeat,
+            ask_for: Duration::ZERO,
+            receipts: None,
         };
         let mut verdict = Verdict::of(&closing, DateTime::<Utc>::MIN_UTC);
         assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));
