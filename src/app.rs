@@ -20,7 +20,7 @@ use crate::{
     catalog::{self, Outside, Shelf},
     channel::{
         Settle,
-        account::{AccountConfig, Channels, Limits},
+        account::{AccountConfig, Channels, Each, Limits},
     },
     clock::Clock,
     config::{self, Config},
@@ -302,6 +302,13 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         // One node alone can have all turns.
         connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),
         limits: Limits { at_once: account.at_once, per_minute: account.per_minute },
+        each: Each {
+            contact: Limits { at_once: account.contact_at_once, per_minute: account.contact_per_minute },
+            domain: Limits { at_once: account.domain_at_once, per_minute: account.domain_per_minute },
+        },
+        window: account.window.clone(),
+        quiet: account.quiet.clone(),
+        zone: account.zone,
         greylist: account.greylist.unwrap_or(defaults.greylist),
         final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),

@@ -234,6 +234,13 @@ pub struct Account {
     pub connections: Option<NonZeroUsize>,
     pub at_once: Option<NonZeroUsize>,
     pub per_minute: Option<NonZeroUsize>,
+    pub contact_at_once: Option<NonZeroUsize>,
+    pub contact_per_minute: Option<NonZeroUsize>,
+    pub domain_at_once: Option<NonZeroUsize>,
+    pub domain_per_minute: Option<NonZeroUsize>,
+    pub window: Option<String>,
+    pub quiet: Option<String>,
+    pub zone: Option<Tz>,
     #[serde(default, with = "humantime_serde")]
     pub greylist: Option<Duration>,
     #[serde(default)]

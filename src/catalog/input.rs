@@ -68,6 +68,14 @@ pub struct Batch {
     /// The account to use on a channel, by channel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
+    /// When it sends, by the clocks of its zone; always when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "weekdays 08:00-18:00")]
+    pub window: Option<String>,
+    /// When it sends nothing, by the clocks of each recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "21:00-08:00")]
+    pub quiet: Option<String>,
     /// How long its runs are kept; as the settings say when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,

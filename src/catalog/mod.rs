@@ -81,6 +81,9 @@ pub struct Batch {
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,
+    /// When it sends.
+    #[serde(default)]
+    pub hours: schedule::Hours,
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,

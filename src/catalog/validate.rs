@@ -13,7 +13,7 @@ use crate::{
     channel::Message,
     contact::{Contacts, Country, Policy},
     document::{Document, Expressions, Source, param},
-    schedule::Written,
+    schedule::{Hours, Written},
 };
 
 /// Checks a batch against what is there.
@@ -46,6 +46,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         audience,
         message: message(input.message, &mut faults),
         accounts: input.accounts,
+        hours: hours((input.window.as_deref(), input.quiet.as_deref()), &mut faults),
         keep: Keep::read(input.keep, &mut faults),
         schedule,
         event,
@@ -65,6 +66,13 @@ fn workflow(workflow: Option<String>, known: &Known, faults: &mut Faults) -> Str
         faults.add("workflow", format!("there is no workflow `{workflow}`; write one of: {names}"));
     }
     workflow
+}
+
+fn hours((window, quiet): (Option<&str>, Option<&str>), faults: &mut Faults) -> Hours {
+    Hours::read(window, quiet).unwrap_or_else(|flaws| {
+        flaws.into_iter().for_each(|flaw| faults.add(flaw.field, flaw.text));
+        Hours::default()
+    })
 }
 
 fn run_as(user: Option<String>, known: &Known, faults: &mut Faults) -> String {

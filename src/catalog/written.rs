@@ -61,6 +61,8 @@ pub(super) fn batch(
             text: Some(batch.message.text),
             html: batch.message.html,
         }),
+        window: batch.hours.window.map(|window| window.to_string()),
+        quiet: batch.hours.quiet.map(|window| window.to_string()),
         keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(Some).collect(),

@@ -2,9 +2,10 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::{channel::Settle, contact::mailbox::MailboxError};
+use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
 
 /// One account of the configuration. The scheme of its `url` names the driver:
 ///
@@ -44,6 +45,18 @@ pub struct AccountConfig {
     /// What may be sent at most, all nodes together.
     #[serde(default)]
     pub limits: Limits,
+    /// What one contact, and one domain, may be sent at most, by all accounts and nodes together.
+    #[serde(default)]
+    pub each: Each,
+    /// When it sends.
+    #[serde(default)]
+    pub window: Option<String>,
+    /// When it does not, by the clocks of the recipient.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// The zone its window is in; the batch's when absent.
+    #[serde(default)]
+    pub zone: Option<Tz>,
     /// The least time to wait when a server greylists. Less is mostly in vain.
     #[serde(default = "five_minutes", with = "humantime_serde")]
     pub greylist: Duration,
@@ -62,6 +75,16 @@ pub struct Limits {
     /// How many begun in any minute.
     #[serde(default)]
     pub per_minute: Option<NonZeroUsize>,
+}
+
+/// What may be sent at most to one contact, and to all mailboxes of one domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Each {
+    #[serde(default)]
+    pub contact: Limits,
+    #[serde(default)]
+    pub domain: Limits,
 }
 
 fn minute() -> Duration {
@@ -94,10 +117,18 @@ impl AccountConfig {
             final_timeout: ten_minutes(),
             connections: four(),
             limits: Limits::default(),
+            each: Each::default(),
+            window: None,
+            quiet: None,
+            zone: None,
             greylist: five_minutes(),
             refuse: Vec::new(),
         }
     }
+}
+
+fn told(flaws: &[Flaw]) -> String {
+    flaws.iter().map(|flaw| format!("`{}`: {}", flaw.field, flaw.text)).collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Debug for AccountConfig {
@@ -147,6 +178,8 @@ pub enum AccountFault {
     Certificate(String),
     #[error("`refuse` is for rehearsals with folder and discard accounts only; take it out")]
     Rehearsal,
+    #[error("{}", told(.0))]
+    Hours(Vec<Flaw>),
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use super::{
-    Engine, allowance,
+    Engine,
+    allowance::{self, Wait},
     claim::AGREEMENT,
     frozen::{self, Frozen},
     plan::Recipient,
@@ -20,8 +21,16 @@ use crate::{
     reason::{Reason, Scope},
 };
 
-/// A parcel and the account it leaves by; or why it cannot leave.
-pub(super) type Loaded<'a> = Result<Ready<'a>, Reason>;
+/// A parcel and the account it leaves by; or why it does not leave.
+pub(super) type Loaded<'a> = Result<Ready<'a>, Unready<'a>>;
+
+/// Why a parcel does not leave.
+pub(super) enum Unready<'a> {
+    /// It cannot.
+    Never(Reason),
+    /// Its account sends again later.
+    Until(&'a Account, Wait),
+}
 
 pub(super) struct Ready<'a> {
     pub account: &'a Account,
@@ -161,13 +170,20 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     let frozen = frozen::of(engine, found.run).await?;
     if found.suppressed {
         let text = format!("nothing is sent to {} any more; see the suppressions", found.contact);
-        return Ok(Err(Reason::new(Scope::Contact, "suppressed", text)));
+        return Ok(Err(Unready::Never(Reason::new(Scope::Contact, "suppressed", text))));
     }
     let wanted = frozen.batch.accounts.get(&found.channel).map(String::as_str);
     let Some(account) = engine.channels.pick(&found.channel, wanted) else {
         let text = format!("no account for the channel {} is configured here", found.channel);
-        return Ok(Err(Reason::new(Scope::Account, "no-account", text)));
+        return Ok(Err(Unready::Never(Reason::new(Scope::Account, "no-account", text))));
     };
+    // Who is to be told of trouble is told whatever the hour.
+    if found.message.is_none() {
+        let (recipient, now) = (found.recipient.as_ref(), engine.clock.now());
+        if let Some(opening) = allowance::opening((&frozen.batch, account), recipient, &found.contact, now) {
+            return Ok(Err(Unready::Until(account, allowance::wait_for(opening, found.transmission))));
+        }
+    }
     let account = if found.message.is_some() { allowance::for_notice(engine, account).await? } else { account };
     let turn = account.turn().await;
     let (files, documents) = contents(engine, &found.files).await?;
@@ -175,7 +191,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,
         None => match words(engine, &frozen, &found, documents) {
             Ok(message) => message,
-            Err(error) => return Ok(Err(Reason::new(Scope::Document, "message", format!("{error:#}")))),
+            Err(error) => return Ok(Err(Unready::Never(Reason::new(Scope::Document, "message", format!("{error:#}"))))),
         },
     };
     let parcel = Parcel {

@@ -7,12 +7,17 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Each, Limits};
 pub use channels::Channels;
+
+use std::num::NonZeroUsize;
+
+use chrono_tz::Tz;
 
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
+    schedule::Hours,
 };
 
 use super::{
@@ -27,6 +32,9 @@ pub struct Account {
     channel: &'static str,
     settle: Option<Settle>,
     limits: Limits,
+    each: Each,
+    hours: Hours,
+    zone: Option<Tz>,
     refuse: Vec<String>,
     driver: Box<dyn Driver>,
 }
@@ -36,8 +44,12 @@ impl Account {
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
         let (channel, driver) =
             drivers::open(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
+        let hours = Hours::read(config.window.as_deref(), config.quiet.as_deref());
+        let fault = |flaws| AccountError { account: name.to_owned(), fault: AccountFault::Hours(flaws) };
+        let hours = hours.map_err(fault)?;
+        let (each, zone) = (each(config.each, channel), config.zone);
         let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
-        Ok(Self { name: name.to_owned(), channel, settle, limits, refuse, driver })
+        Ok(Self { name: name.to_owned(), channel, settle, limits, each, hours, zone, refuse, driver })
     }
 
     /// The name it is configured under.
@@ -58,6 +70,16 @@ impl Account {
     /// What it may send at most.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What one contact and one domain may be sent at most.
+    pub fn each(&self) -> Each {
+        self.each
+    }
+
+    /// When it sends, and in which zone that is; the batch's when nothing stands there.
+    pub fn hours(&self) -> (&Hours, Option<Tz>) {
+        (&self.hours, self.zone)
     }
 
     /// The form it wants files in.
@@ -127,6 +149,15 @@ impl Account {
         }
         Ok(contact)
     }
+}
+
+/// A line that is talking to a fax is busy for everybody else.
+fn each(written: Each, channel: &str) -> Each {
+    let mut each = written;
+    if channel == "fax" {
+        each.contact.at_once = each.contact.at_once.or(NonZeroUsize::new(1));
+    }
+    each
 }
 
 #[cfg(test)]

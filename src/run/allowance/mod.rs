@@ -7,9 +7,12 @@
 //!
 //! Whoever locks an account and steps locks the account first. Called by the step that transmits, and by the doors.
 
+mod answered;
+mod contact;
 mod doubt;
 mod hand;
 mod health;
+mod hours;
 mod learn;
 mod limit;
 mod pause;
@@ -30,7 +33,10 @@ use crate::{
 
 pub use doubt::Doubts;
 pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
-pub(super) use learn::learn;
+pub(super) use answered::note as note_answer;
+pub(super) use contact::{Share, call_next, forget as forget_turns, shares, take_turns};
+pub(super) use hours::{opening, put_off, wait_for};
+pub(super) use learn::{Wait, learn};
 pub(super) use limit::hand_on;
 
 use health::{Health, State};
