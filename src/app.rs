@@ -162,8 +162,9 @@ impl App {
             .with_context(|| format!("the doors cannot be opened at {listen}; set `http.listen` to a free address"))?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let doors =
-            http::App::new(self.engine.clone(), accounts(&self.engine).accounts, body_limit).until(stop.clone());
+        let doors = http::App::new(self.engine.clone(), accounts(&self.engine).accounts, body_limit)
+            .reached_at(public(&self.config)?)
+            .until(stop.clone());
         let router = http::router(doors)?;
         tasks.spawn(http::serve(listener, router, http::Patience::default(), stop));
         Ok(format!("http://{address}"))
@@ -296,6 +297,10 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
             config::Settle::Hold => Settle::Hold,
             config::Settle::Ask => Settle::Ask,
         }),
+        ask_for: account.ask_for.unwrap_or(defaults.ask_for),
+        bounces: account.bounces.as_ref().map(|url| url.expose().to_owned()),
+        bounces_within: account.bounces_within.unwrap_or(defaults.bounces_within),
+        return_path: account.return_path.clone(),
         callback,
         ca: account.ca.clone(),
         timeout: account.timeout.unwrap_or(defaults.timeout),

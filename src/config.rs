@@ -222,6 +222,13 @@ pub struct Account {
     pub from: Option<String>,
     pub channel: Option<String>,
     pub settle: Option<Settle>,
+    #[serde(default, with = "humantime_serde")]
+    pub ask_for: Option<Duration>,
+    /// Where mails come back to.
+    pub bounces: Option<Secret>,
+    #[serde(default, with = "humantime_serde")]
+    pub bounces_within: Option<Duration>,
+    pub return_path: Option<String>,
     pub ca: Option<PathBuf>,
     /// The key of an SFTP server.
     pub host_key: Option<String>,

@@ -139,6 +139,37 @@ pub async fn suppress(db: &mut PgConnection, author: &Author, address: Address) 
     Ok(added)
 }
 
+/// Adds an address of which the far side says that it does not exist or does not want anything, in the caller's
+/// transaction. One that is suppressed already keeps its reason.
+pub async fn bounced(
+    db: &mut PgConnection,
+    author: &Author,
+    (channel, contact): (&str, &str),
+    why: &str,
+) -> Result<()> {
+    let contact = key(channel, contact);
+    let added = sqlx::query!(
+        r#"
+        insert into suppression (channel, contact, reason, created_at, created_by)
+        values ($1, $2, $3, $4, $5)
+        on conflict on constraint suppression_pkey do nothing
+        "#,
+        channel,
+        contact,
+        why,
+        author.at,
+        author.name,
+    )
+    .execute(&mut *db)
+    .await
+    .context("suppressing an address that mails come back from")?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
+    let detail = json!({ "channel": channel, "reason": why });
+    audit::record(db, author, Deed { action: "suppression.added", object: &contact, detail }).await
+}
+
 /// Lets an address be sent to again. False when it was not suppressed.
 ///
 /// # Errors

@@ -26,6 +26,20 @@ pub struct AccountConfig {
     /// What to do when nobody knows whether it arrived; what suits the driver when absent.
     #[serde(default)]
     pub settle: Option<Settle>,
+    /// How long the far side is asked about an attempt in doubt before it is left to a person.
+    #[serde(default = "hour", with = "humantime_serde")]
+    pub ask_for: Duration,
+    /// Where mails come back to: `imaps://user:password@host/INBOX`, or `pipe:` when they are handed to
+    /// `postbook bounce`. Without it, what a mail server takes counts as delivered.
+    #[serde(default)]
+    pub bounces: Option<String>,
+    /// How long a mail may take to come back. After that it counts as delivered.
+    #[serde(default = "two_days", with = "humantime_serde")]
+    pub bounces_within: Duration,
+    /// The address that mails come back to, where it is not the sender's: `bounces@example.org`, or with the key of each
+    /// transmission in it, `bounces+*@example.org`.
+    #[serde(default)]
+    pub return_path: Option<String>,
     /// Where the far side may call back, when the world can reach the doors.
     #[serde(default)]
     pub callback: Option<String>,
@@ -99,6 +113,14 @@ fn ten_minutes() -> Duration {
     Duration::from_secs(10 * 60)
 }
 
+fn hour() -> Duration {
+    Duration::from_secs(60 * 60)
+}
+
+fn two_days() -> Duration {
+    Duration::from_secs(2 * 24 * 60 * 60)
+}
+
 fn four() -> usize {
     4
 }
@@ -111,6 +133,10 @@ impl AccountConfig {
             from: None,
             channel: None,
             settle: None,
+            ask_for: hour(),
+            bounces: None,
+            bounces_within: two_days(),
+            return_path: None,
             callback: None,
             ca: None,
             timeout: minute(),
@@ -180,6 +206,10 @@ pub enum AccountFault {
     Rehearsal,
     #[error("{}", told(.0))]
     Hours(Vec<Flaw>),
+    #[error("`bounces` {0}")]
+    Bounces(String),
+    #[error("`return_path` is no address; write one such as bounces@example.org or bounces+*@example.org")]
+    ReturnPath,
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

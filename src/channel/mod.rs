@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::reason::Reason;
 
 pub use driver::Turn;
+pub use email::bounce;
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.

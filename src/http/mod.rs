@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod callback;
 mod docs;
 mod finish;
 mod health;
@@ -51,6 +52,8 @@ pub struct App {
     /// How many bytes a request may have.
     pub body_limit: usize,
     pub metrics: Arc<Metrics>,
+    /// Where the world reaches the doors.
+    pub public: Option<String>,
     /// When it is given, answers that would go on for long are ended.
     pub stop: CancellationToken,
 }
@@ -65,6 +68,7 @@ impl App {
             accounts: Arc::new(accounts),
             body_limit,
             metrics: Arc::default(),
+            public: None,
             stop: CancellationToken::new(),
         }
     }
@@ -76,11 +80,23 @@ impl App {
         Outside { accounts: (*self.accounts).clone(), places, data, country }
     }
 
+    /// The same doors, which the world reaches at `public`.
+    #[must_use]
+    pub fn reached_at(self, public: Option<String>) -> Self {
+        Self { public, ..self }
+    }
+
     /// The same doors, whose long answers end when `stop` is given.
     #[must_use]
     pub fn until(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }
+}
+
+/// The doors of accounts, which have a limit of their own.
+fn callbacks() -> Router<App> {
+    let door = get(callback::callback).post(callback::callback);
+    Router::new().route("/callbacks/{account}", door).layer(DefaultBodyLimit::max(callback::LIMIT))
 }
 
 /// All doors.
@@ -101,6 +117,7 @@ pub fn router(app: App) -> Result<Router> {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(app.body_limit))
+        .merge(callbacks())
         .layer(middleware::from_fn_with_state(app.clone(), finish::finish))
         .with_state(app))
 }

@@ -57,11 +57,7 @@ impl Expected {
     }
 
     /// An attempt by `account`, of which nothing is expected yet.
-    pub(super) fn new(
-        (run, transmission, attempt): (RunId, TransmissionId, i32),
-        key: &str,
-        account: &str,
-    ) -> Self {
+    pub(super) fn new((run, transmission, attempt): (RunId, TransmissionId, i32), key: &str, account: &str) -> Self {
         Self {
             transmission,
             run,

@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
 
-use super::book;
+use super::{book, received};
 use crate::{
     document::archive::{Content, Entry, ManifestRow, UniqueNames, archive, manifest_head, manifest_lines},
     document::store::Store,
@@ -200,7 +200,8 @@ async fn rows(db: &PgPool, run: RunId, (transmission, position): (i64, i32)) -> 
     .with_context(|| format!("reading the manifest of run {run}"))
 }
 
-/// What proves a transmission: the bytes, and `evidence.json` with digests, attempts and transcripts.
+/// What proves a transmission: the bytes, and `evidence.json` with digests, attempts, transcripts, and later words of the
+/// far side as they came.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -211,6 +212,8 @@ pub async fn evidence(
 ) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>> {
     let zone = zone(db, transmission.run).await?;
     let attempts = book::attempts(db, transmission.id).await?;
+    let receipts = received::receipts(db, transmission.id, true).await?;
+    let transmission = book::Transmission { receipts, ..transmission };
     let mut names = UniqueNames::default();
     let told = names.claim("evidence.json");
     let mut entries = Vec::new();

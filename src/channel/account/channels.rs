@@ -39,6 +39,11 @@ impl Channels {
         self.accounts.values()
     }
 
+    /// The account of this name.
+    pub fn get(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
     /// The account to use on `channel`: the `wanted` one, else the first by name.
     ///
     /// A wanted account that does not exist or serves another channel is not replaced by one that nobody asked for.

@@ -10,7 +10,7 @@ mod pattern;
 pub use super::config::{AccountConfig, AccountError, AccountFault, Each, Limits};
 pub use channels::Channels;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use chrono_tz::Tz;
 
@@ -31,6 +31,7 @@ pub struct Account {
     name: String,
     channel: &'static str,
     settle: Option<Settle>,
+    ask_for: Duration,
     limits: Limits,
     each: Each,
     hours: Hours,
@@ -48,8 +49,9 @@ impl Account {
         let fault = |flaws| AccountError { account: name.to_owned(), fault: AccountFault::Hours(flaws) };
         let hours = hours.map_err(fault)?;
         let (each, zone) = (each(config.each, channel), config.zone);
-        let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
-        Ok(Self { name: name.to_owned(), channel, settle, limits, each, hours, zone, refuse, driver })
+        let (settle, ask_for) = (config.settle, config.ask_for);
+        let (limits, refuse) = (config.limits, config.refuse.clone());
+        Ok(Self { name: name.to_owned(), channel, settle, ask_for, limits, each, hours, zone, refuse, driver })
     }
 
     /// The name it is configured under.
@@ -65,6 +67,11 @@ impl Account {
     /// What to do about an attempt whose outcome nobody knows.
     pub fn settle(&self) -> Settle {
         self.settle.unwrap_or_else(|| self.driver.settle())
+    }
+
+    /// How long its far side is asked about an attempt in doubt before a person is.
+    pub fn ask_for(&self) -> Duration {
+        self.ask_for
     }
 
     /// What it may send at most.

@@ -86,7 +86,7 @@ fn scope(stage: Stage, reply: &Reply) -> Scope {
     }
 }
 
-fn reply_scope(reply: &Reply) -> Scope {
+pub(super) fn reply_scope(reply: &Reply) -> Scope {
     let permanent = reply.code >= 500;
     match reply.enhanced() {
         // The sender's address, its syntax or its host.

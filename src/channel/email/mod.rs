@@ -10,6 +10,7 @@
 //!                                                └──────── next message ──────────┴───────────┘
 //! ```
 
+pub mod bounce;
 mod classify;
 mod connection;
 pub(super) mod message;

@@ -135,7 +135,7 @@ async fn cancel(State(app): State<App>, operator: Operator, Id(id): Id) -> Resul
     find(&app, &operator.0, TransmissionId(id)).await.map(Json)
 }
 
-/// Gives what proves a transmission: the bytes sent, their digests, attempts and transcripts.
+/// Gives what proves a transmission: the bytes sent, their digests, attempts, transcripts and later words.
 #[utoipa::path(get, path = "/transmissions/{transmission}/evidence.zip", tag = "transmissions",
     operation_id = "download_evidence", params(("transmission" = i64, Path)),
     responses((status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip")))]

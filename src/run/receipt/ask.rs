@@ -192,7 +192,7 @@ async fn next(
     sqlx::query!(
         r#"
         update awaited
-           set ask_at = greatest($3, $5), unanswered = case when $4::text is null then 0 else unanswered + 1 end,
+           set ask_at = greatest($3::timestamptz, $5), unanswered = case when $4::text is null then 0 else unanswered + 1 end,
                progress = coalesce($4, progress)
          where transmission = $1 and attempt = $2 and ask_at is not null
         "#,
@@ -217,8 +217,13 @@ async fn unanswered(
 ) -> Result<()> {
     let pause = (poll * 2_u32.pow(due.unanswered.clamp(0, 10).unsigned_abs())).min(POLL.1.max(poll));
     if due.unanswered == 0 {
-        tracing::warn!(run.id = due.run.0, transmission.id = due.transmission.0, account = account.name(),
-            reason = reason.code, "the far side cannot be asked what became of it; it is asked again");
+        tracing::warn!(
+            run.id = due.run.0,
+            transmission.id = due.transmission.0,
+            account = account.name(),
+            reason = reason.code,
+            "the far side cannot be asked what became of it; it is asked again"
+        );
     }
     next(engine, due, (now + pause, Some(&format!("cannot be asked: {}", reason.text))), now).await
 }

@@ -42,7 +42,10 @@ pub(super) enum Decision {
     /// The state changes by this event.
     Move(Event),
     /// It is tried again.
-    Again { reason: Reason, after: Option<Duration> },
+    Again {
+        reason: Reason,
+        after: Option<Duration>,
+    },
 }
 
 /// Decides what `standing`, given at `at`, means in this case.

@@ -14,7 +14,7 @@ use crate::{
     id::{RunId, TransmissionId},
     reason::{Reason, Scope},
     run::{
-        Engine, Event, TransmissionState, awaited, log, record,
+        Engine, Event, TransmissionState, log, record,
         turned_out::{self, Turn},
     },
 };
@@ -124,7 +124,8 @@ async fn silent(db: &mut PgConnection, late: &Late, place: &Place, now: DateTime
 async fn hold(db: &mut PgConnection, late: &Late, now: DateTime<Utc>) -> Result<()> {
     let last = late.progress.as_deref().unwrap_or("it gave no answer that settles it");
     let waited = words(now - late.since_at);
-    let text = format!("; {} was asked for {waited} what became of it: {last}. Somebody has to settle it", late.account);
+    let text =
+        format!("; {} was asked for {waited} what became of it: {last}. Somebody has to settle it", late.account);
     sqlx::query!(
         r#"
         update transmission
@@ -138,7 +139,6 @@ async fn hold(db: &mut PgConnection, late: &Late, now: DateTime<Utc>) -> Result<
     .execute(&mut *db)
     .await
     .context("leaving a doubt to a person")?;
-    awaited::forget(db, late.transmission).await?;
     let text = format!("transmission {} is left to a person to settle", late.transmission);
     log::write(db, late.run, now, ("held", text, json!({ "transmission": late.transmission }))).await?;
     turned_out::turned_out(db, (late.run, late.transmission), Turn::Unconfirmed, now).await?;

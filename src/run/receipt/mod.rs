@@ -17,7 +17,7 @@ mod pending;
 mod write;
 
 pub use ask::ask;
-pub use bounce::{Taken, read_mailboxes, take};
+pub use bounce::{Taken, take};
 pub use expire::expire;
 pub use pending::{forget, pending};
 

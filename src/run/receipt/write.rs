@@ -112,12 +112,7 @@ async fn lock_step(
 }
 
 /// Writes `change`.
-pub(super) async fn change(
-    db: &mut PgConnection,
-    place: &Place,
-    change: &Change,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(super) async fn change(db: &mut PgConnection, place: &Place, change: &Change, now: DateTime<Utc>) -> Result<()> {
     let (reason, proof) = match &change.outcome {
         Outcome::Accepted(proof) | Outcome::Delivered(proof) => (None, Some(serde_json::to_value(proof)?)),
         Outcome::Deferred { reason, .. } | Outcome::Refused(reason) | Outcome::Uncertain(reason) => {
@@ -131,12 +126,7 @@ pub(super) async fn change(
 
 type Told<'a> = (&'a Option<Value>, &'a Option<Value>);
 
-async fn write_attempt(
-    db: &mut PgConnection,
-    place: &Place,
-    change: &Change,
-    (reason, proof): Told<'_>,
-) -> Result<()> {
+async fn write_attempt(db: &mut PgConnection, place: &Place, change: &Change, (reason, proof): Told<'_>) -> Result<()> {
     sqlx::query!(
         r#"
         update attempt
