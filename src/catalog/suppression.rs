@@ -141,33 +141,29 @@ pub async fn suppress(db: &mut PgConnection, author: &Author, address: Address) 
 
 /// Adds an address of which the far side says that it does not exist or does not want anything, in the caller's
 /// transaction. One that is suppressed already keeps its reason.
+///
+/// # Errors
+/// When the database cannot be written.
 pub async fn bounced(
     db: &mut PgConnection,
     author: &Author,
     (channel, contact): (&str, &str),
     why: &str,
 ) -> Result<()> {
-    let contact = key(channel, contact);
-    let added = sqlx::query!(
-        r#"
-        insert into suppression (channel, contact, reason, created_at, created_by)
-        values ($1, $2, $3, $4, $5)
-        on conflict on constraint suppression_pkey do nothing
-        "#,
+    let contact = key(channel, contact, None);
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from suppression where channel = $1 and contact = $2) as "known!""#,
         channel,
         contact,
-        why,
-        author.at,
-        author.name,
     )
-    .execute(&mut *db)
+    .fetch_one(&mut *db)
     .await
-    .context("suppressing an address that mails come back from")?;
-    if added.rows_affected() == 0 {
+    .context("looking for an address that mails come back from")?;
+    if known {
         return Ok(());
     }
-    let detail = json!({ "channel": channel, "reason": why });
-    audit::record(db, author, Deed { action: "suppression.added", object: &contact, detail }).await
+    let address = Address { channel: channel.to_owned(), contact, kind: Kind::Bounce, reason: why.to_owned() };
+    suppress(db, author, address).await.map(drop)
 }
 
 /// Lets an address be sent to again. False when it was not suppressed.

@@ -9,8 +9,8 @@ pub mod mailbox;
 pub mod number;
 pub mod path;
 pub mod policy;
-pub mod zone;
 pub mod sms;
+pub mod zone;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -51,13 +51,15 @@ impl Wish for Opening {
         let mut db = engine.db.begin().await.context("beginning attempts")?;
         let now = engine.clock.now();
         let wanted: Vec<_> = wishes.iter().map(|it| (it.wanted(), it.shares.as_slice())).collect();
-        let turns = allowance::take_turns(&mut db, &wanted, now).await?;
+        let (turns, refused) = allowance::take_turns(&mut db, &wanted, now).await?;
         let wanted: Vec<_> = wanted.into_iter().map(|(it, _)| it).filter(|it| turns.contains(&it.step)).collect();
         let admitted = allowance::admit(&mut db, &wanted, now).await?;
+        allowance::put_off_at_contacts(&mut db, refused, now).await?;
         let steps: Vec<_> = admitted.keys().copied().collect();
         let claims = claim::take(&mut db, engine, &steps, now).await?;
         let mut claims: HashMap<_, _> = claims.into_iter().map(|claim| (claim.step, claim)).collect();
         let numbers = open(&mut db, engine, (wishes, &claims), now).await?;
+        give_back(&mut db, wishes, &numbers).await?;
         let idle = claims.values().filter(|claim| !numbers.contains_key(&claim.step));
         let idle: Vec<_> =
             idle.map(|claim| claim.leaving(Way::End(StepState::Skipped), None)).collect::<Result<_>>()?;
@@ -78,6 +80,13 @@ impl Opening {
     fn wanted(&self) -> Wanted<'_> {
         Wanted { step: self.step, transmission: self.transmission, account: &self.account, limits: self.limits }
     }
+}
+
+/// Takes back the turns at contacts of what was not begun after all.
+async fn give_back(db: &mut PgConnection, wishes: &[Opening], begun: &HashMap<StepId, i32>) -> Result<()> {
+    let idle = wishes.iter().filter(|it| !it.shares.is_empty() && !begun.contains_key(&it.step));
+    let idle: Vec<_> = idle.map(|it| it.step).collect();
+    if idle.is_empty() { Ok(()) } else { allowance::give_back(db, &idle).await }
 }
 
 /// Opens an attempt at each transmission that is claimed and queued; their numbers by step.

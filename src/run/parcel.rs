@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::{
     Engine,
-    allowance::{self, Wait},
+    allowance::{self, Permission, Wait},
     claim::AGREEMENT,
     frozen::{self, Frozen},
     plan::Recipient,
@@ -179,9 +179,11 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     };
     // Who is to be told of trouble is told whatever the hour.
     if found.message.is_none() {
-        let (recipient, now) = (found.recipient.as_ref(), engine.clock.now());
-        if let Some(opening) = allowance::opening((&frozen.batch, account), recipient, &found.contact, now) {
-            return Ok(Err(Unready::Until(account, allowance::wait_for(opening, found.transmission))));
+        let doors = allowance::doors((&frozen.batch, account), found.recipient.as_ref(), &found.contact);
+        match allowance::may(&doors, found.transmission, engine.clock.now()) {
+            Permission::Now => {}
+            Permission::Later(wait) => return Ok(Err(Unready::Until(account, wait))),
+            Permission::Never(reason) => return Ok(Err(Unready::Never(reason))),
         }
     }
     let account = if found.message.is_some() { allowance::for_notice(engine, account).await? } else { account };
@@ -191,7 +193,9 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
         Some(message) => serde_json::from_value(message.clone()).context("reading the words of a notice")?,
         None => match words(engine, &frozen, &found, documents) {
             Ok(message) => message,
-            Err(error) => return Ok(Err(Unready::Never(Reason::new(Scope::Document, "message", format!("{error:#}"))))),
+            Err(error) => {
+                return Ok(Err(Unready::Never(Reason::new(Scope::Document, "message", format!("{error:#}")))));
+            }
         },
     };
     let parcel = Parcel {

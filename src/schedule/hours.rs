@@ -20,11 +20,15 @@ pub struct Hours {
 /// A window with the zone whose clocks it is about.
 pub type Door = (Window, Tz);
 
-/// When all doors are open again, and by whose clock it was the last that opened.
+/// How doors stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    pub at: DateTime<Utc>,
-    pub zone: Tz,
+pub enum Opening {
+    /// All are open.
+    Now,
+    /// All are open then; the last one to open goes by the clocks of that zone.
+    Then(DateTime<Utc>, Tz),
+    /// They are never open at the same time.
+    Never,
 }
 
 /// How often one looks for a time at which all doors are open. Two that open once a week each need no more.
@@ -63,19 +67,21 @@ fn check(window: Window, daily: bool) -> Result<Window, RuleError> {
     Ok(window)
 }
 
-/// When all `doors` are open after `now`; nothing while they are, and nothing when they never are at the same time.
-pub fn opening(doors: &[Door], now: DateTime<Utc>) -> Option<Opening> {
-    let mut opening = None;
+/// When all `doors` are open, from `now` on.
+pub fn opening(doors: &[Door], now: DateTime<Utc>) -> Opening {
+    let mut opening = Opening::Now;
     let mut at = now;
     for _ in 0..LOOKS {
-        let (next, zone) = doors.iter().map(|(window, zone)| (window.opens(*zone, at), *zone)).max_by_key(|it| it.0)?;
-        if next == at {
-            return opening;
+        let next = doors.iter().map(|(window, zone)| (window.opens(*zone, at), *zone)).max_by_key(|it| it.0);
+        match next {
+            Some((next, zone)) if next > at => {
+                at = next;
+                opening = Opening::Then(at, zone);
+            }
+            _ => return opening,
         }
-        at = next;
-        opening = Some(Opening { at, zone });
     }
-    opening
+    Opening::Never
 }
 
 #[cfg(test)]
@@ -93,14 +99,21 @@ mod tests {
         let doors: Vec<_> = hours.doors(Tz::America__New_York, Tz::Europe__Warsaw).collect();
         for (now, expected) in [
             ("2026-04-01T14:00:00Z", None),
-            ("2026-04-01T10:00:00Z", Some(("2026-04-01T13:00:00Z", Tz::America__New_York))),
-            ("2026-04-01T19:30:00Z", Some(("2026-04-02T13:00:00Z", Tz::America__New_York))),
-            ("2026-04-03T19:30:00Z", Some(("2026-04-06T13:00:00Z", Tz::America__New_York))),
+            ("2026-04-01T10:00:00Z", Some("2026-04-01T13:00:00Z")),
+            ("2026-04-01T19:30:00Z", Some("2026-04-02T13:00:00Z")),
+            ("2026-04-03T19:30:00Z", Some("2026-04-06T13:00:00Z")),
         ] {
-            let expected = expected.map(|(text, zone)| Opening { at: at(text), zone });
+            let expected = expected.map_or(Opening::Now, |text| Opening::Then(at(text), Tz::America__New_York));
             assert_eq!(opening(&doors, at(now)), expected, "{now}");
         }
-        assert_eq!(opening(&[], at("2026-04-01T10:00:00Z")), None);
+        assert_eq!(opening(&[], at("2026-04-01T10:00:00Z")), Opening::Now);
+    }
+
+    #[test]
+    fn hours_that_are_never_open_together_are_told_apart() {
+        let hours = Hours::read(Some("02:00-04:00"), Some("21:00-08:00")).unwrap();
+        let doors: Vec<_> = hours.doors(Tz::UTC, Tz::UTC).collect();
+        assert_eq!(opening(&doors, at("2026-04-01T10:00:00Z")), Opening::Never);
     }
 
     #[test]

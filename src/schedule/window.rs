@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RuleError, Time,
-    landing::{land, local_at},
+    landing::{every, land, local_at},
     words,
 };
 
@@ -42,7 +42,15 @@ impl Window {
         }
         let dates = (0..=15).filter_map(|days| local.date().checked_add_days(Days::new(days)));
         let openings = dates.filter(|date| self.days.contains(&date.weekday()));
-        let openings = openings.map(|date| land(zone, date.and_time(self.from.0)).at);
+        // A time that comes twice opens it twice; one that does not come, at the first time after.
+        let openings = openings.flat_map(|date| {
+            let local = date.and_time(self.from.0);
+            let mut both: Vec<_> = every(zone, local).collect();
+            if both.is_empty() {
+                both.push(land(zone, local).at);
+            }
+            both
+        });
         let mut open = openings.filter(|at| *at > now && self.holds(local_at(zone, *at)));
         open.next().unwrap_or(now + chrono::Duration::days(7))
     }
@@ -141,6 +149,7 @@ mod tests {
             ("02:30-05:00", "2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z"),
             ("sunday 02:10-02:50", "2026-03-28T12:00:00Z", "2026-04-05T00:10:00Z"),
             ("02:30-05:00", "2026-10-24T23:00:00Z", "2026-10-25T00:30:00Z"),
+            ("02:30-05:00", "2026-10-25T01:15:00Z", "2026-10-25T01:30:00Z"),
             ("08:00-18:00", "2026-10-24T18:00:00Z", "2026-10-25T07:00:00Z"),
         ] {
             assert_eq!(opens(window, Tz::Europe__Amsterdam, now), at(expected), "{window} {now}");

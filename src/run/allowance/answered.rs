@@ -11,6 +11,7 @@ use crate::{
     catalog::suppression::{self, Address, Kind},
     contact::Contact,
     id::TransmissionId,
+    monitor::alarm::{self, Alarm},
     reason::Reason,
 };
 
@@ -23,15 +24,16 @@ const ENOUGH: i64 = 2;
 /// Within how long. Longer leaves numbers alone that were mended meanwhile.
 const WITHIN: Duration = Duration::days(30);
 
-/// Notes that an attempt came to `reason`, and suppresses the number when people keep answering there. True when it was.
+/// Notes that an attempt came to `reason`. When people keep answering there, the number is suppressed and monitors are
+/// told; whoever lifts that begins to count anew.
 pub(in crate::run) async fn note(
     db: &mut PgConnection,
     (transmission, attempt): (TransmissionId, i32),
     reason: &Reason,
     now: DateTime<Utc>,
-) -> Result<bool> {
+) -> Result<()> {
     if reason.code != CODE {
-        return Ok(false);
+        return Ok(());
     }
     let row = sqlx::query!(
         r#"
@@ -55,10 +57,33 @@ pub(in crate::run) async fn note(
     .fetch_optional(&mut *db)
     .await
     .with_context(|| format!("noting who answered transmission {transmission}"))?;
-    let Some(row) = row.filter(|row| row.times >= ENOUGH) else { return Ok(false) };
-    let Ok(contact) = Contact::parse(&row.channel, &row.contact) else { return Ok(false) };
+    let Some(row) = row.filter(|row| row.times >= ENOUGH) else { return Ok(()) };
+    let Ok(contact) = Contact::parse(&row.channel, &row.contact) else { return Ok(()) };
     let why = format!("{} times a person answered within {} days: {}", row.times, WITHIN.num_days(), reason.text);
     let author = Author { name: "postbook".to_owned(), at: now };
-    suppression::suppress(db, &author, Address::of(&row.channel, &contact, Kind::Answered, why)).await?;
-    Ok(true)
+    let address = Address::of(&row.channel, &contact, Kind::Answered, why.as_str());
+    suppression::suppress(db, &author, address).await?;
+    sqlx::query!("delete from answered where channel = $1 and contact = $2", row.channel, row.contact)
+        .execute(&mut *db)
+        .await
+        .context("beginning to count anew who answers")?;
+    let alarm = Alarm {
+        kind: alarm::Kind::NumberAnswered,
+        key: format!("{} {} {}", row.channel, row.contact, now.timestamp_micros()),
+        batch: None,
+        text: format!("nothing is sent any more to the {} number {}: {why}", row.channel, row.contact),
+        detail: None,
+        at: now,
+        mailed: false,
+    };
+    alarm::raise(db, &[alarm], now).await.map(drop)
+}
+
+/// Forgets what was too long ago to count.
+pub(super) async fn forget(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("delete from answered where at <= $1", now - WITHIN)
+        .execute(db)
+        .await
+        .context("forgetting who answered")?;
+    Ok(())
 }

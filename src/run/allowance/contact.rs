@@ -17,7 +17,8 @@ use sqlx::PgConnection;
 
 use super::{Admission, Wanted, health::spread, wait};
 use crate::{
-    channel::account::{Account, Limits},
+    channel::account::{Account, Each, Limits},
+    contact::Contact,
     id::{StepId, TransmissionId},
     reason::{Reason, Scope},
 };
@@ -41,9 +42,13 @@ pub(in crate::run) struct Share {
 /// What sending to `contact` by `account` needs turns at.
 pub(in crate::run) fn shares(account: &Account, contact: &str) -> Vec<Share> {
     let each = account.each();
+    if each == Each::default() {
+        return Vec::new();
+    }
+    let contact = Contact::parse(account.channel(), contact).map_or_else(|_| contact.to_owned(), |it| it.key());
     let mut shares = vec![Share { key: format!("{} {contact}", account.channel()), limits: each.contact }];
     if let Some((_, domain)) = contact.rsplit_once('@') {
-        shares.push(Share { key: format!("{} @{}", account.channel(), domain.to_lowercase()), limits: each.domain });
+        shares.push(Share { key: format!("{} @{domain}", account.channel()), limits: each.domain });
     }
     shares.retain(|share| share.limits != Limits::default());
     shares
@@ -87,39 +92,63 @@ impl Used {
     }
 }
 
-/// Gives turns to as many of `wanted` as there are, and puts off the rest: the steps that have theirs. Contacts are
-/// locked until the caller's transaction ends, and before any account is.
-pub(in crate::run) async fn take_turns(
+/// What is put off, with the account it would have left by.
+pub(in crate::run) type Refused<'a> = (StepId, &'a str, (DateTime<Utc>, Reason));
+
+/// Gives turns to as many of `wanted` as there are: the steps that have theirs, and those that are to be put off.
+/// Contacts are locked until the caller's transaction ends, and before any account is.
+pub(in crate::run) async fn take_turns<'a>(
     db: &mut PgConnection,
-    wanted: &[(Wanted<'_>, &[Share])],
+    wanted: &[(Wanted<'a>, &[Share])],
     now: DateTime<Utc>,
-) -> Result<BTreeSet<StepId>> {
-    let all = || wanted.iter().map(|(it, _)| it.step).collect();
+) -> Result<(BTreeSet<StepId>, Vec<Refused<'a>>)> {
+    let mut admitted: BTreeSet<StepId> = wanted.iter().map(|(it, _)| it.step).collect();
+    let mut refused = Vec::new();
     let keys: BTreeSet<&str> = wanted.iter().flat_map(|(_, shares)| shares.iter().map(|it| it.key.as_str())).collect();
     if keys.is_empty() {
-        return Ok(all());
+        return Ok((admitted, refused));
     }
     lock(db, &keys).await?;
     let mut used = used(db, &keys, now).await?;
-    let mut admitted: BTreeSet<StepId> = all();
     let mut turns = Vec::new();
     for (it, shares) in wanted {
-        let mine = |share: &&Share| used.get(&share.key).copied().unwrap_or_default();
-        let refusal = shares.iter().find_map(|share| mine(&share).refusal(share, it.transmission, now));
+        let mine = |share: &Share| used.get(&share.key).copied().unwrap_or_default();
+        let refusal = shares.iter().find_map(|share| mine(share).refusal(share, it.transmission, now));
         for share in *shares {
             turns.push((share.key.clone(), it, refusal.is_none().then_some(now)));
             if refusal.is_none() {
                 used.entry(share.key.clone()).or_default().note(now);
             }
         }
-        if let Some((due, reason)) = refusal {
+        if let Some(wait) = refusal {
             admitted.remove(&it.step);
-            let admission = Admission { due: vec![due], reason: Some(reason), ..Admission::all(0) };
-            wait::put_off(db, (it.account, &admission), &[it.step], now).await?;
+            refused.push((it.step, it.account, wait));
         }
     }
     note(db, &turns).await?;
-    Ok(admitted)
+    Ok((admitted, refused))
+}
+
+/// Puts off what got no turn. No attempt is made of it.
+pub(in crate::run) async fn put_off(
+    db: &mut PgConnection,
+    refused: Vec<Refused<'_>>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    for (step, account, (due, reason)) in refused {
+        let admission = Admission { due: vec![due], reason: Some(reason), ..Admission::all(0) };
+        wait::put_off(db, (account, &admission), &[step], now).await?;
+    }
+    Ok(())
+}
+
+/// Takes back the turns of steps that were not begun after all.
+pub(in crate::run) async fn give_back(db: &mut PgConnection, steps: &[StepId]) -> Result<()> {
+    sqlx::query!("update contact_turn set began_at = null where step = any($1)", steps as &[StepId])
+        .execute(db)
+        .await
+        .context("taking back turns at contacts")?;
+    Ok(())
 }
 
 /// In one order, as all do who lock several.
@@ -140,7 +169,7 @@ async fn used(db: &mut PgConnection, keys: &BTreeSet<&str>, now: DateTime<Utc>) 
         with seen as (
             select contact_turn.key, contact_turn.transmission, contact_turn.began_at,
                    transmission.state = 'sending'
-                   or (transmission.state = 'accepted'
+                   or (transmission.state in ('accepted', 'uncertain')
                        and exists (select from awaited where awaited.transmission = transmission.id and holds)) as has
               from contact_turn
               join transmission on transmission.id = contact_turn.transmission
@@ -149,7 +178,7 @@ async fn used(db: &mut PgConnection, keys: &BTreeSet<&str>, now: DateTime<Utc>) 
             delete from contact_turn
              using seen
              where contact_turn.key = seen.key and contact_turn.transmission = seen.transmission
-               and not seen.has and seen.began_at <= $2
+               and not seen.has and not contact_turn.waits and seen.began_at <= $2
         )
         select key, count(*) filter (where has) as "turns!", count(*) filter (where began_at > $2) as "begun!",
                min(began_at) filter (where began_at > $2) as oldest
@@ -171,11 +200,13 @@ async fn used(db: &mut PgConnection, keys: &BTreeSet<&str>, now: DateTime<Utc>) 
 async fn note(db: &mut PgConnection, turns: &[(String, &Wanted<'_>, Option<DateTime<Utc>>)]) -> Result<()> {
     sqlx::query!(
         r#"
-        insert into contact_turn (key, transmission, step, began_at)
-        select distinct on (key, transmission) key, transmission, step, began_at
+        insert into contact_turn (key, transmission, step, began_at, waits)
+        select distinct on (key, transmission) key, transmission, step, began_at, began_at is null
           from unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[])
                as turn (key, transmission, step, began_at)
-        on conflict on constraint contact_turn_pkey do update set began_at = excluded.began_at, step = excluded.step
+        on conflict on constraint contact_turn_pkey
+        do update set began_at = coalesce(excluded.began_at, contact_turn.began_at), step = excluded.step,
+                      waits = excluded.waits
         "#,
         &turns.iter().map(|(key, ..)| key.clone()).collect::<Vec<_>>(),
         &turns.iter().map(|(_, it, _)| it.transmission.0).collect::<Vec<_>>(),
@@ -188,7 +219,7 @@ async fn note(db: &mut PgConnection, turns: &[(String, &Wanted<'_>, Option<DateT
     Ok(())
 }
 
-/// Calls the next one at every contact at which `transmissions` had a turn.
+/// Calls those who are next at the contacts at which `transmissions` had turns: one for each turn that ended.
 pub(in crate::run) async fn call_next(
     db: &mut PgConnection,
     transmissions: &[TransmissionId],
@@ -197,15 +228,16 @@ pub(in crate::run) async fn call_next(
     let steps = sqlx::query_scalar!(
         r#"
         select next.step as "step!: StepId"
-          from (select distinct key from contact_turn where transmission = any($1)) as ended
+          from (select key, count(*) as turns from contact_turn
+                 where transmission = any($1) and not waits group by key) as ended
          cross join lateral (
                 select step.id as step
                   from contact_turn
                   join step on step.id = contact_turn.step
-                 where contact_turn.key = ended.key and contact_turn.began_at is null
+                 where contact_turn.key = ended.key and contact_turn.waits
                    and step.state = 'ready' and step.due_at > $2 and step.reason ->> 'code' = $3
                  order by step.due_at
-                 limit 1
+                 limit ended.turns
                    for update of step skip locked
                ) as next
         "#,
@@ -219,22 +251,22 @@ pub(in crate::run) async fn call_next(
     if steps.is_empty() { Ok(()) } else { wait::wake(db, &steps, now).await }
 }
 
-/// Forgets turns that ended before `before`, and waits of what waits no more; says how many there were.
-pub(in crate::run) async fn forget(db: &mut PgConnection, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
+/// Forgets turns that ended, and waits of what waits no more.
+pub(super) async fn forget(db: &mut PgConnection, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
         r#"
         delete from contact_turn
          where (began_at is null or began_at <= $1)
            and not exists (select from transmission
                             where transmission.id = contact_turn.transmission
-                              and transmission.state in ('queued', 'sending', 'accepted'))
+                              and transmission.state in ('queued', 'sending', 'accepted', 'uncertain'))
         "#,
-        before,
+        now - MINUTE,
     )
     .execute(db)
     .await
     .context("forgetting turns at contacts")?;
-    Ok(gone.rows_affected())
+    Ok(())
 }
 
 #[cfg(test)]

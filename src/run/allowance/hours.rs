@@ -14,7 +14,7 @@ use crate::{
     id::{StepId, TransmissionId},
     reason::{Reason, Scope},
     run::plan::Recipient,
-    schedule::{self, Opening},
+    schedule::{self, Door, Hours, Opening},
 };
 
 /// What opens at once is spread over this long. Shorter sends a night's worth in one go, longer sends more of it late.
@@ -23,18 +23,47 @@ const SPREAD: Duration = Duration::from_secs(5 * 60);
 /// The parameter of a recipient that says in which zone they are.
 const ZONE: &str = "zone";
 
-/// When what goes to `contact` may go, unless that is now.
-pub(in crate::run) fn opening(
+/// Whether something may be sent now.
+pub(in crate::run) enum Permission {
+    Now,
+    Later(Wait),
+    Never(Reason),
+}
+
+/// The doors that what goes to `contact` goes through.
+pub(in crate::run) fn doors(
     (batch, account): (&Batch, &Account),
     recipient: Option<&Recipient>,
     contact: &str,
-    now: DateTime<Utc>,
-) -> Option<Opening> {
+) -> Vec<Door> {
     let (theirs, zone) = account.hours();
+    if *theirs == Hours::default() && batch.hours == Hours::default() {
+        return Vec::new();
+    }
     let there = there(account.channel(), recipient, contact).unwrap_or(batch.zone);
     let doors = theirs.doors(zone.unwrap_or(batch.zone), there);
-    let doors: Vec<_> = doors.chain(batch.hours.doors(batch.zone, there)).collect();
-    schedule::opening(&doors, now)
+    doors.chain(batch.hours.doors(batch.zone, there)).collect()
+}
+
+/// Whether `transmission` may go through `doors`. What opens at once is spread, as far as it is open then.
+pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: DateTime<Utc>) -> Permission {
+    let (at, zone) = match schedule::opening(doors, now) {
+        Opening::Now => return Permission::Now,
+        Opening::Then(at, zone) => (at, zone),
+        Opening::Never => {
+            let text = "its hours and those of its account and recipient are never open at the same time; change them";
+            return Permission::Never(Reason::new(Scope::Account, "never-open", text));
+        }
+    };
+    let later = at + spread(transmission, SPREAD);
+    let due = if schedule::opening(doors, later) == Opening::Now { later } else { at };
+    Permission::Later((due, until(at, zone)))
+}
+
+/// Why something waits until `at`.
+fn until(at: DateTime<Utc>, zone: Tz) -> Reason {
+    let text = format!("waits until {} in {zone}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
+    Reason::new(Scope::Attempt, "out-of-hours", text)
 }
 
 /// Where the recipient is: as their parameter says, or as the country of their number does.
@@ -44,13 +73,6 @@ fn there(channel: &str, recipient: Option<&Recipient>, contact: &str) -> Option<
         Contact::Number(number) => zone::of(&number),
         _ => None,
     })
-}
-
-/// Until when `transmission` waits for an opening, and why.
-pub(in crate::run) fn wait_for(opening: Opening, transmission: TransmissionId) -> Wait {
-    let local = opening.at.with_timezone(&opening.zone);
-    let text = format!("waits until {} in {}", local.format("%Y-%m-%d %H:%M"), opening.zone);
-    (opening.at + spread(transmission, SPREAD), Reason::new(Scope::Attempt, "out-of-hours", text))
 }
 
 /// Has `step` wait, without an attempt.

@@ -69,7 +69,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     let Some(place) = place else {
         return finish(db, &kept, home, "nothing: its run is being purged").await;
     };
-    let effect = match decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when()) {
+    let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
+    let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
+    let effect = match decision {
         Decision::Later => {
             put_off(&mut db, &kept, now).await?;
             return db.commit().await.context("putting off a word");
@@ -80,7 +82,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
         Decision::Move(event) => shift(engine, &mut db, (&kept, home, &place), event, now).await?,
         Decision::Again { reason, after } => again(engine, &mut db, (home, &place), (reason, after), now).await?,
     };
-    release(&mut db, (&kept, home), now).await?;
+    if moves {
+        release(&mut db, (&kept, home), now).await?;
+    }
     suppress(&mut db, &kept, &place, now).await?;
     finish(db, &kept, home, &effect).await
 }
