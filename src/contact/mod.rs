@@ -9,6 +9,7 @@ pub mod mailbox;
 pub mod number;
 pub mod path;
 pub mod policy;
+pub mod sms;
 
 use std::{collections::BTreeMap, fmt};
 
