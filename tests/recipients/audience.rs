@@ -236,3 +236,22 @@ async fn who_has_no_contact_that_works_is_skipped_and_the_others_get_it(db: PgPo
     );
     assert_eq!(app.seen(run).await.state, RunState::Succeeded);
 }
+
+#[sqlx::test]
+async fn the_recipients_of_a_run_go_with_it(db: PgPool) {
+    let app = customers(db).await;
+    app.apply(&format!("{}keep = {{ runs = \"1 day\" }}\n", audience("select name, email from crm.customer", "")))
+        .await;
+    let run = app.run("letter").await;
+    assert_eq!(app.count("select count(*) from recipient where run is not null").await, 4);
+    app.engine.clock.advance(Duration::from_secs(3 * 24 * 60 * 60));
+
+    while run::purge::purge(&app.engine, &config_of_retention()).await.expect("a piece") {}
+
+    assert_eq!(app.count("select count(*) from recipient where run is not null").await, 0, "run {run}");
+    assert_eq!(app.count("select count(*) from run").await, 0);
+}
+
+fn config_of_retention() -> postbook::config::Retention {
+    postbook::config::Config::from_layers(None, &Default::default()).expect("the defaults").retention
+}

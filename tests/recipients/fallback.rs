@@ -24,10 +24,14 @@ const BOTH: &str = r#"{ name = "Ann", email = "refused@example.org", fax = "+131
 async fn who_cannot_be_reached_by_mail_gets_a_fax_and_the_run_has_not_failed(db: PgPool) {
     let app = start(db).await;
     app.apply(&to(&format!(r#"{BOTH}, {{ name = "Bob", email = "bob@example.org", fax = "+13125550003" }}"#))).await;
+    let preview = postbook::run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
     let run = app.start_run("letter").await;
 
     let ended = app.finish(run).await;
 
+    assert_eq!((preview.queued, preview.channels.get("fax")), (2, None));
+    let next = &preview.transmissions[0].then[0];
+    assert_eq!((next.channel.as_str(), next.contact.as_str()), ("fax", "+13125550002"));
     assert_eq!(
         told(&app, run).await,
         [

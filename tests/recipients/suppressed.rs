@@ -56,7 +56,7 @@ async fn a_suppression_says_of_what_kind_it_is_why_who_and_when(db: PgPool) {
 
     let listed = suppression::list(&app.db, None, 10).await.expect("a list");
 
-    assert_eq!(listed, [added.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&added));
     assert_eq!((added.contact.as_str(), added.kind, added.created_by.as_str()), ("+48601234567", Kind::Stop, "test"));
     let shown = serde_json::to_value(&added).expect("JSON");
     assert_eq!((&shown["kind"], &shown["reason"]), (&"stop".into(), &"they said so".into()));
