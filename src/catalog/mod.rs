@@ -8,6 +8,7 @@ pub mod batch;
 pub mod calendar;
 pub mod change;
 pub mod check;
+pub mod csv;
 pub mod document;
 mod draft;
 mod fault;

@@ -1,5 +1,7 @@
 //! From what was written to what can be saved, or to everything that is wrong with it.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
@@ -55,6 +57,11 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         title,
     };
     accounts(&batch, known, &mut faults);
+    if input.enabled.unwrap_or(true) {
+        for (index, text) in closed(&batch.policy.order, &known.accounts) {
+            faults.add(format!("policy/order/{index}"), text);
+        }
+    }
     faults.or(Draft { batch, entries, recipients, enabled: input.enabled.unwrap_or(true) })
 }
 
@@ -263,6 +270,15 @@ fn zone_of(written: Option<String>, schedule: &[Written], faults: &mut Faults) -
         faults.add("zone", format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));
         Tz::UTC
     })
+}
+
+/// What keeps a batch from firing: channels that its policy counts on and that have no account, with their places.
+pub(super) fn closed(order: &[String], accounts: &BTreeMap<String, String>) -> Vec<(usize, String)> {
+    let closed = order.iter().enumerate().filter(|(_, channel)| !accounts.values().any(|serves| serves == *channel));
+    let text = |channel| {
+        format!("no account is set up for the channel `{channel}`; add one to the configuration, or leave it out")
+    };
+    closed.map(|(index, channel)| (index, text(channel))).collect()
 }
 
 fn accounts(batch: &Batch, known: &Known, faults: &mut Faults) {

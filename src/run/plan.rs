@@ -72,6 +72,8 @@ pub struct PlannedTransmission {
     pub items: Vec<String>,
     /// The key under which this is sent once only.
     pub once: Option<String>,
+    /// Where one turns to when it comes to nothing: channel and contact, in this order.
+    pub then: Vec<(String, String)>,
 }
 
 /// What one recipient gets.
@@ -155,8 +157,10 @@ impl<'a> Planner<'a> {
         let items: Vec<_> = if wanted { self.items(&recipient) } else { Vec::new() };
         let mut transmissions: Vec<_> =
             contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
+        let then: Vec<_> = choice.then.into_iter().map(|pick| (pick.channel, pick.contact.to_string())).collect();
         for queued in transmissions.iter_mut().filter(|one| one.state == TransmissionState::Queued) {
             queued.once.clone_from(&once);
+            queued.then.clone_from(&then);
         }
         self.duplicates.sift(self.batch.duplicates, &mut transmissions);
         Planned { recipient, items, transmissions }
@@ -222,6 +226,7 @@ impl<'a> Planner<'a> {
                     reason,
                     items: carried.iter().map(|item| item.key.clone()).collect(),
                     once: None,
+                    then: Vec::new(),
                 }
             })
             .collect()

@@ -74,6 +74,15 @@ pub struct PreviewTransmission {
     /// The names of the documents it would carry.
     pub documents: Vec<String>,
     pub reason: Option<Reason>,
+    /// Where it would turn to if it came to nothing.
+    pub then: Vec<NextContact>,
+}
+
+/// A contact that is turned to when the one before came to nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NextContact {
+    pub channel: String,
+    pub contact: String,
 }
 
 /// One document as it would be rendered.
@@ -205,6 +214,7 @@ impl Preview {
                 state: transmission.state,
                 documents: names(planned, &transmission.items),
                 reason: transmission.reason.clone(),
+                then: transmission.then.iter().cloned().map(NextContact::from).collect(),
             };
             let list = match transmission.state {
                 TransmissionState::Queued => {
@@ -225,6 +235,12 @@ impl Preview {
                 list.push(shown);
             }
         }
+    }
+}
+
+impl From<(String, String)> for NextContact {
+    fn from((channel, contact): (String, String)) -> Self {
+        Self { channel, contact }
     }
 }
 

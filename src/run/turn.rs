@@ -33,7 +33,7 @@ use crate::{
 const TURNED: &str = "turned";
 
 /// The code of what was accepted and never confirmed.
-const UNCONFIRMED: &str = "unconfirmed";
+const UNCONFIRMED: &str = "no-word";
 
 /// A transmission that came to nothing, with what its recipient has besides.
 struct Lost {

@@ -56,7 +56,8 @@ impl Door {
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
         let engine = engine(&shelf);
-        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let accounts = [("mail", "email"), ("line", "fax")];
+        let accounts = accounts.map(|(name, channel)| (name.to_owned(), channel.to_owned())).into();
         let app = http::App::new(engine.clone(), accounts, LIMIT);
         Self { router: http::router(app).unwrap(), engine, db, admin }
     }

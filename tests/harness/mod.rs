@@ -83,6 +83,13 @@ impl TestApp {
         engine
     }
 
+    /// Uses another account under this name, or one more.
+    pub fn use_account(&mut self, name: &str, account: AccountConfig) {
+        self.accounts.insert(name.to_owned(), account);
+        let clock = self.engine.clock.clone();
+        self.engine = engine(&self.db, &self.accounts, "test").on(clock);
+    }
+
     /// Sets up what is written as TOML (`[[user]]`, `[[document]]`, `[[batch]]`).
     pub async fn apply(&self, toml: &str) {
         self.try_apply(toml).await.expect("sound TOML");

@@ -10,6 +10,9 @@ use super::super::{
     folder::Folder,
 };
 
+/// What can be thrown away instead of being sent.
+const REHEARSED: [&str; 9] = ["discard", "email", "fax", "sms", "folder", "sftp", "ftp", "s3", "webdav"];
+
 /// What a URL may begin with.
 const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
 
@@ -26,7 +29,7 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
             let channel = stand_in(config, "folder", &["folder", "email"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))
         }
-        "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Box::new(Discard)),
+        "discard" => (stand_in(config, "discard", &REHEARSED)?, Box::new(Discard)),
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
 }
@@ -38,6 +41,6 @@ fn stand_in(config: &AccountConfig, own: &'static str, allowed: &[&'static str])
     };
     allowed.iter().copied().find(|it| it == wanted).ok_or_else(|| AccountFault::Channel {
         channel: wanted.clone(),
-        remedy: "leave it out, or write `email` for a folder, `email` or `folder` for discard",
+        remedy: "leave it out, or write `email` for a folder, any channel but pickup for discard",
     })
 }

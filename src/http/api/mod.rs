@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod batch_recipients;
 mod batches;
 mod calendar;
 mod calendars;
@@ -31,6 +32,7 @@ use super::App;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
+        .merge(batch_recipients::router())
         .merge(starts::router())
         .merge(schedules::router())
         .merge(calendar::router())
