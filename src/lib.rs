@@ -27,6 +27,7 @@
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
+//! | receipt | later word from the far side: how something stands that it accepted, or of which nobody knows |
 //! | calendar | which days of a place are business days, by name; schedules roll by it |
 //! | monitor | a user who is told: of what fails at once, of everything in the morning |
 //! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
@@ -64,6 +65,9 @@
 //!    owed (`owed`), decides (`decide`) and writes it with the runs it starts (`settle`), all while it holds the batch.
 //! 9. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
+//! 10. What was accepted waits for later word (`run/awaited.rs`). It is received and kept (`run/receipt/mod.rs`), decided
+//!     (`decide`) and applied (`apply`); asked for (`ask`), read from mailboxes (`mailbox`), or waited for in vain (`expire`).
+//!
 //! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
 //! from a backup. What becomes too old goes by `run/purge.rs`.
 //!
@@ -83,8 +87,8 @@
 //!   A fault (the disk is full) changes nothing: the step is put back and done again, or found again when its lease has
 //!   run out.
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
-//!   repeated or held as its account says, never taken for a failure. A held one is settled by a person, or by its own
-//!   worker when that comes back late.
+//!   repeated, held or asked about as its account says, never taken for a failure. A held one is settled by a person, by
+//!   the far side, or by its own worker when that comes back late.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
 //!   outcome of a send during which the database went away is kept and written when it is back, for up to ten minutes.
 //! - **D7 No network inside a transaction**, and no client that tries again by itself.

@@ -5,7 +5,9 @@ use std::fmt;
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
-use super::{Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
+use super::{
+    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard, bounce::Inbox,
+};
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
@@ -43,6 +45,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     fn ask<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
         let text = "this account's far side cannot be asked what became of a transmission";
         ready(Err(Reason::new(Scope::Account, "cannot-be-asked", text))).boxed()
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    fn bounces(&self) -> Option<&Inbox> {
+        None
     }
 
     /// Reads what the far side says by itself.

@@ -122,6 +122,8 @@ fn tallied(tally: &Tally, page: &mut Page) {
         u8::from(tally.sending_paused),
     );
     page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
+    page.gauge("transmissions_awaited", "Transmissions whose runs wait for the far side's word.", tally.awaited);
+    page.gauge("receipts_due", "Words of far sides that are not applied.", tally.receipts_due);
     let undelivered = "Notices and digests that were not delivered, or may not have been.";
     page.gauge("notices_undelivered", undelivered, tally.undelivered_notices);
     let unreachable = "Monitors without an address on the channel they are told by.";

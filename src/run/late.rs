@@ -15,7 +15,7 @@ use super::{
     Engine, RunState, StepState, TransmissionState, act,
     awaited::{self, Expected},
     log, record, rescue,
-    verdict::{Closing, Verdict},
+    verdict::{self, Closing, Verdict},
 };
 use crate::{
     channel::Outcome,
@@ -36,7 +36,11 @@ pub(super) async fn settle(engine: &Engine, closing: &Closing) -> Result<()> {
         verdict.stop()?;
     }
     let untouched = is_untouched(&mut db, step, lease).await?;
-    if note(&mut db, closing, &verdict, now).await? && untouched && put(&mut db, closing, &verdict, now).await? {
+    let noted = note(&mut db, closing, &verdict, now).await?;
+    if noted && verdict.proof.is_some() {
+        admit(&mut db, transmission, number).await?;
+    }
+    if noted && untouched && put(&mut db, closing, &verdict, now).await? {
         let text = format!("the outcome of attempt {number} at transmission {transmission} came late");
         let data = json!({ "transmission": transmission, "attempt": number, "state": verdict.state });
         log::write(&mut db, run, now, ("late", text, data)).await?;
@@ -75,7 +79,8 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
         r#"
         update attempt
            set ended_at = $3, outcome = $4, reason = $5, proof = $6, transcript = $7, reference = $9
-         where transmission = $1 and number = $2 and outcome = 'uncertain' and reason ->> 'code' = $8
+         where transmission = $1 and number = $2
+           and (outcome = 'uncertain' and reason ->> 'code' = $8 or outcome = 'deferred' and reason ->> 'code' = $10)
         "#,
         transmission as TransmissionId,
         number,
@@ -86,11 +91,25 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
         report.transcript,
         rescue::LOST,
         report.reference,
+        verdict::NEVER_CAME,
     )
     .execute(db)
     .await
     .with_context(|| format!("noting a late outcome of transmission {transmission}"))?;
     Ok(noted.rows_affected() == 1)
+}
+
+/// What the far side had not heard of when it was asked came after all; if it is tried again already, there are two.
+async fn admit(db: &mut PgConnection, transmission: TransmissionId, number: i32) -> Result<()> {
+    sqlx::query!(
+        "update transmission set possibly_twice = true where id = $1 and attempts > $2 and not possibly_twice",
+        transmission as TransmissionId,
+        number,
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("admitting that transmission {transmission} may have arrived twice"))?;
+    Ok(())
 }
 
 /// Settles the transmission and its step. False when the transmission was settled otherwise meanwhile.

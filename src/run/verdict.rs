@@ -14,6 +14,9 @@ use crate::{
     workflow::Retry,
 };
 
+/// The code of the reason of an attempt that the far side says it never heard of.
+pub(super) const NEVER_CAME: &str = "never-came";
+
 /// The outcome of an attempt, with what it is judged by.
 #[derive(Clone)]
 pub(super) struct Closing {

@@ -14,6 +14,7 @@ pub(super) async fn attend(engine: &Engine, interval: Duration, stop: &Cancellat
     tokio::join!(
         repeat(interval, stop, || words(engine)),
         repeat(interval, stop, || asking(engine)),
+        repeat(interval, stop, || mailboxes(engine)),
         repeat(interval * FORGET, stop, || forgetting(engine)),
     );
 }
@@ -31,7 +32,7 @@ async fn repeat<F: Future<Output = Result<()>>>(interval: Duration, stop: &Cance
 }
 
 /// Words that are due, then deadlines: what has come counts before what has not.
-pub async fn words(engine: &Engine) -> Result<()> {
+async fn words(engine: &Engine) -> Result<()> {
     receipt::pending(engine).await?;
     receipt::expire(engine).await?;
     Ok(())
@@ -39,6 +40,11 @@ pub async fn words(engine: &Engine) -> Result<()> {
 
 async fn asking(engine: &Engine) -> Result<()> {
     receipt::ask(engine).await?;
+    Ok(())
+}
+
+async fn mailboxes(engine: &Engine) -> Result<()> {
+    receipt::read_mailboxes(engine).await?;
     Ok(())
 }
 

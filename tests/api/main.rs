@@ -3,6 +3,7 @@
 mod accounts;
 mod attack;
 mod batches;
+mod callbacks;
 mod description;
 mod documents;
 mod door;

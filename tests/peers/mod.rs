@@ -87,6 +87,28 @@ impl Postfix {
     }
 }
 
+/// Dovecot over mailboxes of the Postfix.
+pub struct Dovecot {
+    env: BTreeMap<String, String>,
+}
+
+impl Dovecot {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("imap") }
+    }
+
+    /// The mailbox in which mails to `returned...@test.local` arrive, with its password.
+    pub fn mailbox(&self) -> String {
+        let password = utf8_percent_encode(&self.env["IMAP_PASSWORD"], NON_ALPHANUMERIC);
+        format!("imaps://returned:{password}@localhost:{}/INBOX", self.env["IMAP_PORT"])
+    }
+
+    pub fn authority(&self) -> PathBuf {
+        PathBuf::from(&self.env["IMAP_CA"])
+    }
+}
+
 /// The mail server that misbehaves as the mailbox asks it to.
 pub struct Sink {
     env: BTreeMap<String, String>,

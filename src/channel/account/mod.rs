@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard, check,
-    driver::Driver,
+    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
+    bounce::Inbox, check, driver::Driver,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -97,6 +97,11 @@ impl Account {
     /// What is to be heard of what it accepted, if anything is.
     pub fn receipts(&self) -> Option<Receipts> {
         self.driver.receipts()
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    pub fn bounces(&self) -> Option<&Inbox> {
+        self.driver.bounces()
     }
 
     /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is

@@ -1,5 +1,7 @@
 //! E-mail over SMTP.
 //!
+//! Where bounces are read, a message that a server took is accepted, and delivered when it did not come back in time.
+//!
 //! One transmission is one recipient, so that each gets the server's own words. What matters most is *when* a
 //! connection fails: before the final dot the server has nothing and trying again is safe; after it nobody knows, and
 //! the outcome is uncertain. Connections are kept open between messages.
@@ -16,6 +18,7 @@ mod connection;
 pub(super) mod message;
 mod pool;
 mod reply;
+mod returns;
 mod server;
 mod transcript;
 
@@ -36,9 +39,10 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Permit, Proof, Report,
+    Outcome, Parcel, Permit, Proof, Receipts, Report,
     config::{AccountConfig, AccountFault},
     driver::{Driver, Turn, not_mine},
+    token,
 };
 
 use self::{
@@ -46,6 +50,7 @@ use self::{
     connection::Connection,
     pool::Pool,
     reply::{Reply, Trouble},
+    returns::{ReturnPath, Returns},
     server::Server,
     transcript::Transcript,
 };
@@ -56,10 +61,14 @@ pub(super) struct Email {
     from: Sender,
     server: Server,
     pool: Pool,
+    returns: Option<Returns>,
+    return_path: ReturnPath,
 }
 
 /// A message ready for the wire.
 struct Letter<'a> {
+    key: String,
+    /// Where it comes back to.
     from: Address,
     to: Mailbox,
     bytes: Vec<u8>,
@@ -71,14 +80,22 @@ impl Email {
         if config.connections == 0 {
             return Err(AccountFault::NoConnections);
         }
-        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
+        let from = sender(config)?;
+        Ok(Self {
+            return_path: ReturnPath::open(config, &from)?,
+            from,
+            server: Server::open(url, config)?,
+            pool: Pool::new(config.connections),
+            returns: Returns::open(config)?,
+        })
     }
 
     async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
-                let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes, permit };
+                let key = token::of_key(&parcel.key);
+                let letter = Letter { from: self.return_path.of(&key), key, to: to.clone(), bytes, permit };
                 self.send(&letter, &mut transcript).await
             }
             Err(reason) => (Outcome::Refused(reason), false),
@@ -152,6 +169,9 @@ impl Email {
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
+        if self.is_reported(connection) {
+            parameters.extend(returns::of_mail(&letter.key));
+        }
         Ok(Mail::new(Some(letter.from.clone()), parameters))
     }
 
@@ -161,7 +181,8 @@ impl Email {
         letter: &Letter<'_>,
         transcript: &mut Transcript,
     ) -> Result<Outcome, Outcome> {
-        let recipient = Rcpt::new(letter.to.address().clone(), Vec::new());
+        let reported = self.is_reported(connection).then(|| returns::of_recipient(&letter.to));
+        let recipient = Rcpt::new(letter.to.address().clone(), reported.unwrap_or_default());
         if let Err(trouble) = connection.command(recipient, transcript).await {
             return Err(self.outcome(connection, Stage::Recipient, trouble));
         }
@@ -175,9 +196,15 @@ impl Email {
             Err(trouble) => return Err(self.outcome(connection, Stage::Data, trouble)),
         }
         match connection.message(&letter.bytes, transcript).await {
+            Ok(reply) if self.returns.is_some() => Ok(Outcome::Accepted(proof(connection, &reply))),
             Ok(reply) => Ok(Outcome::Delivered(proof(connection, &reply))),
             Err((stage, trouble)) => Err(self.outcome(connection, stage, trouble)),
         }
+    }
+
+    /// Whether the server is told when to report what became of a message.
+    fn is_reported(&self, connection: &Connection) -> bool {
+        self.returns.is_some() && connection.reports()
     }
 
     fn outcome(&self, connection: &Connection, stage: Stage, trouble: Trouble) -> Outcome {
@@ -195,6 +222,14 @@ impl Driver for Email {
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
         self.try_out().boxed()
+    }
+
+    fn receipts(&self) -> Option<Receipts> {
+        self.returns.as_ref().map(Returns::receipts)
+    }
+
+    fn bounces(&self) -> Option<&bounce::Inbox> {
+        self.returns.as_ref().and_then(Returns::inbox)
     }
 
     /// Until one of its connections is free.

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     channel::Standing,
     reason::{Reason, Scope},
-    run::{Event, TransmissionState},
+    run::{Event, TransmissionState, verdict},
 };
 
 /// What the book knows when a word comes.
@@ -89,7 +89,7 @@ fn is_final(standing: &Standing) -> bool {
 
 fn never_came() -> Reason {
     let text = "the connection was lost, and the far side says that nothing had come";
-    Reason::new(Scope::Attempt, "never-came", text)
+    Reason::new(Scope::Attempt, verdict::NEVER_CAME, text)
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@ mod ask;
 mod bounce;
 mod decide;
 mod expire;
+mod mailbox;
 mod pending;
 mod write;
 
 pub use ask::ask;
 pub use bounce::{Taken, take};
 pub use expire::expire;
+pub use mailbox::read_mailboxes;
 pub use pending::{forget, pending};
 
 use anyhow::{Context, Result};

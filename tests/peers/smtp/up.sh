@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A private Postfix for @test.local, with STARTTLS, TLS and AUTH. Installs postfix, sasl2-bin, libsasl2-modules and
-# openssl where they are missing. Mail that is taken arrives in one Maildir. What is not taken is decided by how the
-# mailbox begins: see `recipients` below.
+# openssl where they are missing. Mail that is taken arrives in one Maildir, but for that to `returned...`, which
+# has one of its own, and that to `gone...`, which comes back. What is not taken is decided by how the mailbox
+# begins: see `recipients` below.
 peer=smtp
 . "$(dirname "$0")/../lib.sh"
 
@@ -53,6 +54,14 @@ cat >"$conf/recipients" <<'END'
 /^drop/      421 4.3.2 Closing the connection
 END
 
+# `gone...` is taken and comes back; what comes back has a mailbox of its own.
+cat >"$conf/mailboxes" <<'END'
+/^returned/  returned/
+if !/^gone/
+/./         inbox/
+endif
+END
+
 cat >"$conf/main.cf" <<END
 compatibility_level = 3.6
 queue_directory = $queue
@@ -75,7 +84,7 @@ alias_maps =
 notify_classes =
 virtual_mailbox_domains = test.local
 virtual_mailbox_base = $mail
-virtual_mailbox_maps = static:inbox/
+virtual_mailbox_maps = regexp:$conf/mailboxes
 virtual_mailbox_limit = 0
 virtual_uid_maps = static:$(id -u postfix)
 virtual_gid_maps = static:$(id -g postfix)
