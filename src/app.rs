@@ -197,13 +197,32 @@ pub fn accounts(engine: &Engine) -> Outside {
     Outside { accounts: accounts.collect(), places: engine.places.clone() }
 }
 
+/// Where the world reaches the doors, without a slash at its end.
+///
+/// # Errors
+/// When it is no address of a web server.
+pub fn public(config: &Config) -> Result<Option<String>> {
+    let Some(public) = &config.http.public else { return Ok(None) };
+    let url = url::Url::parse(public).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    if url.is_none_or(|url| url.host_str().is_none() || url.query().is_some() || url.fragment().is_some()) {
+        bail!(
+            "`http.public` is `{public}`; write the address that others reach this by, such as https://postbook.example.org"
+        );
+    }
+    Ok(Some(public.trim_end_matches('/').to_owned()))
+}
+
 /// Opens the configured accounts.
 ///
 /// # Errors
 /// With what is wrong with any of them.
 pub fn channels(config: &Config) -> Result<Channels> {
     let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
-    let accounts = accounts.map(|(name, account)| (name.to_owned(), account_config(account))).collect();
+    let accounts = accounts.map(|(name, account)| {
+        let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
+        Ok((name.to_owned(), account_config(account, callback)))
+    });
+    let accounts = accounts.collect::<Result<_>>()?;
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
 }
 
@@ -234,15 +253,17 @@ pub fn watch(config: &Config) -> Result<Watch> {
 }
 
 /// What the file leaves out stays as the channel has it.
-fn account_config(account: &config::Account) -> AccountConfig {
+fn account_config(account: &config::Account, callback: Option<String>) -> AccountConfig {
     let defaults = AccountConfig::new(account.url.expose());
     AccountConfig {
         from: account.from.clone(),
         channel: account.channel.clone(),
-        settle: account.settle.map_or(defaults.settle, |settle| match settle {
+        settle: account.settle.map(|settle| match settle {
             config::Settle::Repeat => Settle::Repeat,
             config::Settle::Hold => Settle::Hold,
+            config::Settle::Ask => Settle::Ask,
         }),
+        callback,
         ca: account.ca.clone(),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.

@@ -76,6 +76,9 @@ pub struct Database {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// Where the world reaches them.
+    #[serde(deserialize_with = "unless_empty")]
+    pub public: Option<String>,
     pub body_limit: Size,
 }
 
@@ -220,6 +223,7 @@ pub struct Account {
 pub enum Settle {
     Repeat,
     Hold,
+    Ask,
 }
 
 /// What is logged, and how.

@@ -639,7 +639,7 @@ async fn about_to_send_with_hold(db: PgPool) -> (TestApp, RunId, Hint) {
     let mut mail = AccountConfig::new(format!("folder://{}?format=eml", outbox.display()));
     mail.channel = Some("email".to_owned());
     mail.from = Some("Postbook <postbook@example.org>".to_owned());
-    mail.settle = Settle::Hold;
+    mail.settle = Some(Settle::Hold);
     app.engine.channels = Arc::new(Channels::open(&[("mail".to_owned(), mail)].into()).expect("an account"));
     app.apply(MORNING).await;
     let run = app.start_run("morning").await;

@@ -22,9 +22,12 @@ pub struct AccountConfig {
     /// The channel a `folder` or `discard` account stands in for, such as `email`; its own when absent.
     #[serde(default)]
     pub channel: Option<String>,
-    /// What to do when nobody knows whether it arrived.
-    #[serde(default = "repeat")]
-    pub settle: Settle,
+    /// What to do when nobody knows whether it arrived; what suits the driver when absent.
+    #[serde(default)]
+    pub settle: Option<Settle>,
+    /// Where the far side may call back, when the world can reach the doors.
+    #[serde(default)]
+    pub callback: Option<String>,
     /// A file of root certificates (PEM) to trust besides the machine's own.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -61,10 +64,6 @@ pub struct Limits {
     pub per_minute: Option<NonZeroUsize>,
 }
 
-fn repeat() -> Settle {
-    Settle::Repeat
-}
-
 fn minute() -> Duration {
     Duration::from_secs(60)
 }
@@ -88,7 +87,8 @@ impl AccountConfig {
             url: url.into(),
             from: None,
             channel: None,
-            settle: repeat(),
+            settle: None,
+            callback: None,
             ca: None,
             timeout: minute(),
             final_timeout: ten_minutes(),

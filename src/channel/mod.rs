@@ -7,9 +7,11 @@ pub mod account;
 mod check;
 mod config;
 mod discard;
+mod driver;
 mod email;
 mod folder;
 mod token;
+mod word;
 
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
+
+pub use driver::Turn;
+pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.
 #[derive(Debug, Clone)]
@@ -101,6 +106,15 @@ pub struct Report {
     pub transcript: String,
     /// Whether it would have come to this for anybody: it ended before the recipient mattered.
     pub for_anybody: bool,
+    /// What the far side calls what it was given, when it said so: a job, a message.
+    pub reference: Option<String>,
+}
+
+impl Report {
+    /// Of an outcome that says it all.
+    pub fn new(outcome: Outcome) -> Self {
+        Self { outcome, transcript: String::new(), for_anybody: false, reference: None }
+    }
 }
 
 /// Who says that it arrived, in whose words.
@@ -120,4 +134,25 @@ pub enum Settle {
     Repeat,
     /// Leave it to a person.
     Hold,
+    /// Ask the far side, and do it again if it never heard of it. Where it cannot be asked, leave it to a person.
+    Ask,
+}
+
+/// The form a way out wants files in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Bit for bit as they are.
+    AsIs,
+    /// All of them as one TIFF of black and white pages.
+    FaxPages(Resolution),
+}
+
+/// How finely a fax is scanned: 204 dots an inch across, and so many lines an inch down (ITU-T T.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolution {
+    /// 98 lines an inch.
+    Normal,
+    /// 196 lines an inch.
+    Fine,
 }

@@ -82,7 +82,7 @@ fn accounts_and_secrets_are_checked_like_everything_else() {
         faults("accounts", text),
         [
             "1: account.mail: missing field `url`",
-            "5: account.out.settle: unknown variant `guess`, expected `repeat` or `hold`",
+            "5: account.out.settle: unknown variant `guess`, expected one of `repeat`, `hold`, `ask`",
             "6: account.out.timeout: invalid value: string \"long\", expected a duration",
             "7: secret.reports: a secret has `user` and `password`, or `token`, or `header` and `value`",
         ]

@@ -5,8 +5,10 @@
 
 pub mod label;
 pub mod mailbox;
+pub mod number;
 pub mod path;
 pub mod policy;
+pub mod sms;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,6 +19,7 @@ use crate::reason::{Reason, Scope};
 use self::{
     label::{Label, LabelError},
     mailbox::{Mailbox, MailboxError},
+    number::{Number, NumberError},
     path::{FolderPath, PathError},
 };
 
@@ -50,6 +53,7 @@ pub enum Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contact {
     Mailbox(Mailbox),
+    Number(Number),
     Path(FolderPath),
     Label(Label),
 }
@@ -59,6 +63,8 @@ pub enum Contact {
 pub enum ContactError {
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    #[error(transparent)]
+    Number(#[from] NumberError),
     #[error(transparent)]
     Path(#[from] PathError),
     #[error(transparent)]
@@ -70,7 +76,8 @@ impl Contact {
     pub fn parse(channel: &str, text: &str) -> Result<Self, ContactError> {
         Ok(match channel {
             "email" => Self::Mailbox(Mailbox::parse(text)?),
-            "folder" => Self::Path(FolderPath::parse(text)?),
+            "fax" | "sms" => Self::Number(Number::parse(text, None)?),
+            "folder" | "sftp" | "ftp" | "s3" | "webdav" => Self::Path(FolderPath::parse(text)?),
             _ => Self::Label(Label::parse(text)?),
         })
     }
@@ -80,6 +87,7 @@ impl fmt::Display for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mailbox(mailbox) => mailbox.fmt(f),
+            Self::Number(number) => number.fmt(f),
             Self::Path(path) => path.fmt(f),
             Self::Label(label) => label.fmt(f),
         }
@@ -91,6 +99,7 @@ impl ContactError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Mailbox(_) => "bad-mailbox",
+            Self::Number(_) => "bad-number",
             Self::Path(_) => "bad-path",
             Self::Label(_) => "bad-contact",
         }

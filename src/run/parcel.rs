@@ -15,10 +15,7 @@ use super::{
     together::Wish,
 };
 use crate::{
-    channel::{
-        File, Message, Parcel,
-        account::{Account, Turn},
-    },
+    channel::{File, Message, Parcel, Turn, account::Account},
     id::{DocumentRevisionId, RecipientId, RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
 };

@@ -129,7 +129,7 @@ mod tests {
             limits: Limits::default(),
             began_at: DateTime::<Utc>::MIN_UTC,
             probe: false,
-            report: Report { outcome: lost, transcript: String::new(), for_anybody: false },
+            report: Report::new(lost),
             retry: Retry::default(),
             settle: Settle::Repeat,
         };

@@ -211,7 +211,7 @@ fn start(number: usize) -> Start {
 fn engine(app: &TestApp, db: PgPool, (mail, settle): (SocketAddr, Settle)) -> Engine {
     let mut account = AccountConfig::new(format!("smtp://127.0.0.1:{}?tls=none", mail.port()));
     account.from = Some("Postbook <postbook@example.org>".to_owned());
-    account.settle = settle;
+    account.settle = Some(settle);
     let channels = Channels::open(&[("mail".to_owned(), account)].into()).expect("an account");
     let toolbox = Toolbox {
         renderer: Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), RendererConfig::default()),

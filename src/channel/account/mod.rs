@@ -4,52 +4,38 @@
 //! start and by `postbook check`; used by the step that transmits.
 
 mod channels;
+mod drivers;
 mod pattern;
 
 pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
 pub use channels::Channels;
-
-use tokio::sync::SemaphorePermit;
-use url::Url;
 
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
 };
 
-use super::{Outcome, Parcel, Permit, Report, Settle, check, discard, email::Email, folder::Folder};
-
-/// What a URL may begin with.
-const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
+use super::{
+    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard, check,
+    driver::Driver,
+};
 
 /// A configured way to use a channel, ready for parcels.
 #[derive(Debug)]
 pub struct Account {
     name: String,
     channel: &'static str,
-    settle: Settle,
+    settle: Option<Settle>,
     limits: Limits,
     refuse: Vec<String>,
-    driver: Driver,
-}
-
-#[derive(Debug)]
-enum Driver {
-    Email(Box<Email>),
-    Folder(Folder),
-    Discard,
-}
-
-/// The right to use one of the connections that an account has on this node, until it is dropped.
-pub struct Turn<'a> {
-    _connection: Option<SemaphorePermit<'a>>,
+    driver: Box<dyn Driver>,
 }
 
 impl Account {
     /// Makes the account `name` ready; nothing is connected to yet.
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
         let (channel, driver) =
-            open_driver(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
+            drivers::open(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
         let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
         Ok(Self { name: name.to_owned(), channel, settle, limits, refuse, driver })
     }
@@ -66,7 +52,7 @@ impl Account {
 
     /// What to do about an attempt whose outcome nobody knows.
     pub fn settle(&self) -> Settle {
-        self.settle
+        self.settle.unwrap_or_else(|| self.driver.settle())
     }
 
     /// What it may send at most.
@@ -74,13 +60,20 @@ impl Account {
         self.limits
     }
 
+    /// The form it wants files in.
+    pub fn form(&self) -> Form {
+        self.driver.form()
+    }
+
+    /// What is to be heard of what it accepted, if anything is.
+    pub fn receipts(&self) -> Option<Receipts> {
+        self.driver.receipts()
+    }
+
     /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is
     /// not said to be sent, and is not in doubt when its node dies.
     pub async fn turn(&self) -> Turn<'_> {
-        match &self.driver {
-            Driver::Email(email) => Turn { _connection: email.turn().await },
-            Driver::Folder(_) | Driver::Discard => Turn { _connection: None },
-        }
+        self.driver.turn().await
     }
 
     /// Makes one attempt.
@@ -92,8 +85,8 @@ impl Account {
     /// Makes one attempt, unless `permit` is gone when it comes to sending.
     pub async fn transmit_if(&self, parcel: &Parcel, permit: Permit<'_>, _turn: Turn<'_>) -> Report {
         match self.admit(parcel) {
-            Ok(contact) => self.drive(parcel, &contact, permit).await,
-            Err(reason) => Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false },
+            Ok(contact) => self.driver.transmit(parcel, &contact, permit).await,
+            Err(reason) => Report::new(Outcome::Refused(reason)),
         }
     }
 
@@ -102,11 +95,23 @@ impl Account {
     /// # Errors
     /// The reason why a parcel would not get through either.
     pub async fn probe(&self) -> Result<String, Reason> {
-        match &self.driver {
-            Driver::Email(email) => email.probe().await,
-            Driver::Folder(folder) => folder.probe().await,
-            Driver::Discard => Ok("throws everything away".to_owned()),
-        }
+        self.driver.probe().await
+    }
+
+    /// Asks the far side what became of an attempt.
+    ///
+    /// # Errors
+    /// Why it did not say; it may, later.
+    pub async fn ask(&self, asked: &Asked) -> Result<Answer, Reason> {
+        self.driver.ask(asked).await
+    }
+
+    /// Reads what the far side says by itself.
+    ///
+    /// # Errors
+    /// When it is not to be believed or not to be read.
+    pub fn hear(&self, callback: &Callback<'_>) -> Result<Heard, Unheard> {
+        self.driver.hear(callback)
     }
 
     /// The contact, if the parcel may go out at all.
@@ -122,44 +127,6 @@ impl Account {
         }
         Ok(contact)
     }
-
-    async fn drive(&self, parcel: &Parcel, contact: &Contact, permit: Permit<'_>) -> Report {
-        match (&self.driver, contact) {
-            (Driver::Email(email), Contact::Mailbox(mailbox)) => email.transmit(parcel, mailbox, permit).await,
-            (Driver::Folder(folder), contact) => folder.transmit(parcel, contact).await,
-            (Driver::Discard | Driver::Email(_), _) => discard::transmit(parcel),
-        }
-    }
-}
-
-fn open_driver(config: &AccountConfig) -> Result<(&'static str, Driver), AccountFault> {
-    let url = Url::parse(&config.url).map_err(AccountFault::Url)?;
-    if !matches!(url.scheme(), "folder" | "discard") && !config.refuse.is_empty() {
-        return Err(AccountFault::Rehearsal);
-    }
-    match url.scheme() {
-        "smtp" | "smtps" => {
-            let channel = stand_in(config, "email", &["email"])?;
-            Ok((channel, Driver::Email(Box::new(Email::open(&url, config)?))))
-        }
-        "folder" => {
-            let channel = stand_in(config, "folder", &["folder", "email"])?;
-            Ok((channel, Driver::Folder(Folder::open(&url, config, channel)?)))
-        }
-        "discard" => Ok((stand_in(config, "discard", &["discard", "folder", "email"])?, Driver::Discard)),
-        other => Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
-    }
-}
-
-/// The channel the account serves: its own, or the one it is told to stand in for.
-fn stand_in(config: &AccountConfig, own: &'static str, allowed: &[&'static str]) -> Result<&'static str, AccountFault> {
-    let Some(wanted) = &config.channel else {
-        return Ok(own);
-    };
-    allowed.iter().copied().find(|it| it == wanted).ok_or_else(|| AccountFault::Channel {
-        channel: wanted.clone(),
-        remedy: "leave it out, or write `email` for a folder, `email` or `folder` for discard",
-    })
 }
 
 #[cfg(test)]

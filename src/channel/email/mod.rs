@@ -18,6 +18,7 @@ mod reply;
 mod server;
 mod transcript;
 
+use futures::future::{BoxFuture, FutureExt};
 use lettre::{
     Address,
     message::Mailbox as Sender,
@@ -26,17 +27,17 @@ use lettre::{
         extension::MailParameter,
     },
 };
-use tokio::sync::SemaphorePermit;
 use url::Url;
 
 use crate::{
-    contact::mailbox::Mailbox,
+    contact::{Contact, mailbox::Mailbox},
     reason::{Reason, Scope},
 };
 
 use super::{
     Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
+    driver::{Driver, Turn, not_mine},
 };
 
 use self::{
@@ -72,7 +73,7 @@ impl Email {
         Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
     }
 
-    pub(super) async fn transmit(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
+    async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
@@ -81,11 +82,11 @@ impl Email {
             }
             Err(reason) => (Outcome::Refused(reason), false),
         };
-        Report { outcome, transcript: transcript.into_text(), for_anybody }
+        Report { transcript: transcript.into_text(), for_anybody, ..Report::new(outcome) }
     }
 
     /// Connects, signs in and takes leave.
-    pub(super) async fn probe(&self) -> Result<String, Reason> {
+    async fn try_out(&self) -> Result<String, Reason> {
         let mut transcript = Transcript::default();
         match self.server.connect(&mut transcript).await {
             Ok(mut connection) => {
@@ -98,11 +99,6 @@ impl Email {
             }
             Err(Outcome::Accepted(proof) | Outcome::Delivered(proof)) => Ok(proof.text),
         }
-    }
-
-    /// Waits until one of its connections is free.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.pool.turn().await
     }
 
     /// What came of it, and whether it ended before the recipient was named.
@@ -185,6 +181,24 @@ impl Email {
 
     fn outcome(&self, connection: &Connection, stage: Stage, trouble: Trouble) -> Outcome {
         classify::outcome(connection.host(), stage, trouble, self.server.greylist)
+    }
+}
+
+impl Driver for Email {
+    fn transmit<'a>(&'a self, parcel: &'a Parcel, contact: &'a Contact, permit: Permit<'a>) -> BoxFuture<'a, Report> {
+        match contact {
+            Contact::Mailbox(to) => self.write_to(parcel, to, permit).boxed(),
+            other => not_mine(other, "a mailbox"),
+        }
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
+        self.try_out().boxed()
+    }
+
+    /// Until one of its connections is free.
+    fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
+        self.pool.turn().map(Turn::of).boxed()
     }
 }
 

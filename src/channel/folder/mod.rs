@@ -13,6 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
 use lettre::message::Mailbox as Sender;
 use url::Url;
 
@@ -22,8 +23,9 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Proof, Report,
+    Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
+    driver::Driver,
     email::{message, sender},
     token,
 };
@@ -50,12 +52,10 @@ impl Folder {
         Ok(Self { root, mails_from })
     }
 
-    pub(super) async fn transmit(&self, parcel: &Parcel, contact: &Contact) -> Report {
+    async fn put(&self, parcel: &Parcel, contact: &Contact) -> Report {
         let items = match self.items(parcel, contact) {
             Ok(items) => items,
-            Err(reason) => {
-                return Report { outcome: Outcome::Refused(reason), transcript: String::new(), for_anybody: false };
-            }
+            Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
         let (root, below) = (self.root.clone(), self.below(contact));
         let mark = Mark { token: token::of_key(&parcel.key), attempt: parcel.attempt };
@@ -64,7 +64,7 @@ impl Folder {
     }
 
     /// Writes a file and takes it away again.
-    pub(super) async fn probe(&self) -> Result<String, Reason> {
+    async fn try_out(&self) -> Result<String, Reason> {
         let root = self.root.clone();
         let tried = tokio::task::spawn_blocking(move || place::probe(&root)).await;
         match tried.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
@@ -91,8 +91,20 @@ impl Folder {
         match contact {
             Contact::Path(path) => path.to_path(),
             _ if self.mails_from.is_some() => PathBuf::new(),
-            Contact::Mailbox(_) | Contact::Label(_) => name::of_contact(&contact.to_string()).into(),
+            Contact::Mailbox(_) | Contact::Number(_) | Contact::Label(_) => {
+                name::of_contact(&contact.to_string()).into()
+            }
         }
+    }
+}
+
+impl Driver for Folder {
+    fn transmit<'a>(&'a self, parcel: &'a Parcel, contact: &'a Contact, _permit: Permit<'a>) -> BoxFuture<'a, Report> {
+        self.put(parcel, contact).boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
+        self.try_out().boxed()
     }
 }
 
@@ -118,14 +130,14 @@ fn report(root: &Path, placed: io::Result<Vec<String>>) -> Report {
     match placed {
         Ok(lines) => {
             let proof = Proof { by: root.display().to_string(), text: lines.join(", ") };
-            Report { outcome: Outcome::Delivered(proof), transcript: lines.join("\n"), for_anybody: false }
+            Report { transcript: lines.join("\n"), ..Report::new(Outcome::Delivered(proof)) }
         }
         Err(error) => {
             let (refused, reason) = trouble(root, &error);
             let transcript = reason.text.clone();
             let outcome = if refused { Outcome::Refused(reason) } else { Outcome::Deferred { reason, after: None } };
             // What may not be written may be one folder below the root; a full disk is full for all.
-            Report { outcome, transcript, for_anybody: !refused }
+            Report { transcript, for_anybody: !refused, ..Report::new(outcome) }
         }
     }
 }

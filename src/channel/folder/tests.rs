@@ -93,7 +93,7 @@ async fn what_is_only_words_is_a_file_of_them() {
         files: Vec::new(),
     };
 
-    let report = folder.transmit(&parcel, &Contact::parse("email", &parcel.contact).unwrap()).await;
+    let report = folder.transmit(&parcel, &Contact::parse("email", &parcel.contact).unwrap(), &|| true).await;
 
     assert!(matches!(report.outcome, Outcome::Delivered(_)), "{:?}", report.outcome);
     assert_eq!(fs::read(root.path().join("mona@example.org/Orders_ 2 not sent.txt")).unwrap(), b"why");

@@ -65,12 +65,12 @@ mod tests {
 
     fn refused(for_anybody: bool) -> Report {
         let outcome = Outcome::Refused(Reason::new(Scope::Account, "smtp-554-5.7.1", "relay access denied"));
-        Report { outcome, transcript: String::new(), for_anybody }
+        Report { for_anybody, ..Report::new(outcome) }
     }
 
     fn delivered() -> Report {
         let outcome = Outcome::Delivered(Proof { by: "mx".to_owned(), text: "250".to_owned() });
-        Report { outcome, transcript: String::new(), for_anybody: false }
+        Report::new(outcome)
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_refusal_of_the_contact_says_nothing_of_the_account() {
         let outcome = Outcome::Refused(Reason::new(Scope::Contact, "smtp-550-5.1.1", "no such user"));
-        let report = Report { outcome, transcript: String::new(), for_anybody: false };
+        let report = Report::new(outcome);
         assert_eq!(Doubts::default().weigh("mail", TransmissionId(1), &report), Blame::Other);
     }
 }

@@ -1,0 +1,75 @@
+//! What every way out implements, and what it may leave to the defaults.
+
+use std::fmt;
+
+use futures::future::{BoxFuture, FutureExt, ready};
+use tokio::sync::SemaphorePermit;
+
+use super::{Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
+use crate::{
+    contact::Contact,
+    reason::{Reason, Scope},
+};
+
+/// One way out, opened for one account.
+pub(super) trait Driver: fmt::Debug + Send + Sync {
+    /// Makes one attempt, unless `permit` is gone when it comes to sending.
+    fn transmit<'a>(&'a self, parcel: &'a Parcel, contact: &'a Contact, permit: Permit<'a>) -> BoxFuture<'a, Report>;
+
+    /// Tries whatever can be tried without sending anything, and says what was seen.
+    fn probe(&self) -> BoxFuture<'_, Result<String, Reason>>;
+
+    /// Waits until this node may send one more.
+    fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
+        ready(Turn::free()).boxed()
+    }
+
+    /// What to do about an attempt whose outcome nobody knows, when the account does not say.
+    fn settle(&self) -> Settle {
+        Settle::Repeat
+    }
+
+    /// The form it wants files in.
+    fn form(&self) -> Form {
+        Form::AsIs
+    }
+
+    /// What is to be heard of what was accepted, if anything is.
+    fn receipts(&self) -> Option<Receipts> {
+        None
+    }
+
+    /// Asks the far side what became of an attempt.
+    fn ask<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
+        let text = "this account's far side cannot be asked what became of a transmission";
+        ready(Err(Reason::new(Scope::Account, "cannot-be-asked", text))).boxed()
+    }
+
+    /// Reads what the far side says by itself.
+    fn hear(&self, _callback: &Callback<'_>) -> Result<Heard, Unheard> {
+        Err(Unheard::NotExpected)
+    }
+}
+
+/// The report of a driver that is given a contact of another channel.
+pub(super) fn not_mine(contact: &Contact, wanted: &str) -> BoxFuture<'static, Report> {
+    let reason = Reason::new(Scope::Contact, "bad-contact", format!("`{contact}` is not {wanted}"));
+    ready(Report::new(Outcome::Refused(reason))).boxed()
+}
+
+/// The right to use one of the connections that an account has on this node, until it is dropped.
+pub struct Turn<'a> {
+    _connection: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    /// Of what has no limit.
+    pub(super) fn free() -> Self {
+        Self { _connection: None }
+    }
+
+    /// Of what has as many as `connection` was taken from.
+    pub(super) fn of(connection: Option<SemaphorePermit<'a>>) -> Self {
+        Self { _connection: connection }
+    }
+}

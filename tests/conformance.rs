@@ -1,0 +1,150 @@
+//! What every channel promises, held against each of them with the server it is for.
+
+mod peers;
+
+#[path = "conformance/way.rs"]
+mod way;
+
+use postbook::{
+    channel::{Outcome, Parcel, Report},
+    reason::Scope,
+};
+
+use way::{Deferred, Way, digests, file};
+
+fn scope_of_refusal(report: &Report) -> Option<Scope> {
+    match &report.outcome {
+        Outcome::Refused(reason) => Some(reason.scope),
+        _ => None,
+    }
+}
+
+fn went_out(report: &Report) -> bool {
+    matches!(report.outcome, Outcome::Accepted(_) | Outcome::Delivered(_))
+}
+
+#[tokio::test]
+async fn documents_arrive_byte_for_byte() {
+    for way in Way::all() {
+        let parcel = way.parcel();
+
+        let report = way.account.transmit(&parcel).await;
+
+        let (Outcome::Accepted(proof) | Outcome::Delivered(proof)) = &report.outcome else {
+            panic!("{}: {report:?}", way.name)
+        };
+        assert!(!proof.by.is_empty() && !proof.text.is_empty(), "{}", way.name);
+        let arrived = way.far.arrived(&parcel, 1).await;
+        assert_eq!(arrived.len(), 1, "{}", way.name);
+        assert_eq!(arrived[0].files, digests(&parcel), "{}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_is_recognised_by_its_identity() {
+    for way in Way::all() {
+        let parcel = way.parcel();
+        let again = Parcel { attempt: 2, ..parcel.clone() };
+
+        for parcel in [&parcel, &again] {
+            let report = way.account.transmit(parcel).await;
+            assert!(went_out(&report), "{}: {report:?}", way.name);
+        }
+
+        let arrived = way.far.arrived(&parcel, way.repeats).await;
+        assert_eq!(arrived.len(), way.repeats, "{}", way.name);
+        assert!(arrived.iter().all(|it| *it == arrived[0]), "{}: {arrived:?}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn a_contact_the_far_side_does_not_know_is_refused_as_such() {
+    for way in Way::all() {
+        let report = way.account.transmit(&Parcel { contact: way.bad.clone(), ..way.parcel() }).await;
+        assert_eq!(scope_of_refusal(&report), Some(Scope::Contact), "{}: {report:?}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_served_now_is_deferred_with_a_reason() {
+    for way in Way::all() {
+        let report = match &way.deferred {
+            Deferred::Contact(contact) => {
+                way.account.transmit(&Parcel { contact: contact.clone(), ..way.parcel() }).await
+            }
+            Deferred::Account(account) => account.transmit(&way.parcel()).await,
+        };
+        let Outcome::Deferred { reason, .. } = &report.outcome else { panic!("{}: {report:?}", way.name) };
+        assert!(!reason.code.is_empty() && !reason.text.is_empty(), "{}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn a_transcript_is_kept_without_secrets_or_contents() {
+    for way in Way::all() {
+        let mut parcel = way.parcel();
+        parcel.message.text = "nobody else may read this".to_owned();
+
+        let report = way.account.transmit(&parcel).await;
+
+        assert!(!report.transcript.is_empty(), "{}", way.name);
+        let all = format!("{report:?} {:?}", way.account);
+        for secret in way.secrets.iter().map(String::as_str).chain(["nobody else may read this"]) {
+            assert!(!all.contains(secret), "{}: {all}", way.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn line_breaks_in_subjects_and_names_are_refused() {
+    for way in Way::all() {
+        let mut subject = way.parcel();
+        subject.message.subject = "Hello\r\nBcc: eve@test.local".to_owned();
+        let mut name = way.parcel();
+        name.recipient = "Ann\nBcc: eve@test.local".to_owned();
+        let mut contact = way.parcel();
+        contact.contact = format!("{}\r\nRCPT TO:<eve@test.local>", way.good);
+
+        for (parcel, scope) in [(subject, Scope::Document), (name, Scope::Contact), (contact, Scope::Contact)] {
+            let report = way.account.transmit(&parcel).await;
+            assert_eq!(scope_of_refusal(&report), Some(scope), "{}: {report:?}", way.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn file_names_never_lead_anywhere() {
+    for way in Way::all().into_iter().filter(Way::takes_files) {
+        for name in ["../../etc/passwd", "/etc/passwd", "..", "", "a\r\nb.pdf", "a\0.pdf", &"n".repeat(1 << 20)] {
+            let mut parcel = way.parcel();
+            parcel.files = vec![file(name, b"x")];
+            let report = way.account.transmit(&parcel).await;
+            assert_eq!(scope_of_refusal(&report), Some(Scope::Document), "{}: {name:.20}", way.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_a_megabyte_is_refused_and_an_odd_one_arrives() {
+    for way in Way::all() {
+        let mut parcel = way.parcel();
+        parcel.recipient = "n".repeat(1 << 20);
+        let report = way.account.transmit(&parcel).await;
+        assert_eq!(scope_of_refusal(&report), Some(Scope::Contact), "{}", way.name);
+
+        parcel.recipient = r#"🎉 "Ann" <eve@test.local>, Ben;"#.to_owned();
+        parcel.key = "../ key\r\nof anything".to_owned();
+        let report = way.account.transmit(&parcel).await;
+        assert!(went_out(&report), "{}: {report:?}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn a_probe_tells_what_it_saw() {
+    for way in Way::all() {
+        assert!(!way.account.probe().await.unwrap().is_empty(), "{}", way.name);
+        if let Deferred::Account(account) = &way.deferred {
+            assert!(account.probe().await.is_err(), "{}", way.name);
+        }
+    }
+}
