@@ -7,7 +7,7 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
+pub use super::config::{AccountConfig, AccountError, AccountFault, FaxConfig, Limits};
 pub use channels::Channels;
 
 use crate::{

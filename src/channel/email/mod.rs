@@ -16,7 +16,6 @@ pub(super) mod message;
 mod pool;
 mod reply;
 mod server;
-mod transcript;
 
 use futures::future::{BoxFuture, FutureExt};
 use lettre::{
@@ -38,6 +37,7 @@ use super::{
     Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
     driver::{Driver, Turn, not_mine},
+    transcript::Transcript,
 };
 
 use self::{
@@ -46,7 +46,6 @@ use self::{
     pool::Pool,
     reply::{Reply, Trouble},
     server::Server,
-    transcript::Transcript,
 };
 
 /// A mail server with the sender it sends for.
@@ -73,7 +72,8 @@ impl Email {
         Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
     }
 
-    async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
+    /// Makes one attempt to mail `parcel` to `to`.
+    pub(super) async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
@@ -85,8 +85,13 @@ impl Email {
         Report { transcript: transcript.into_text(), for_anybody, ..Report::new(outcome) }
     }
 
+    /// Waits until one of its connections is free.
+    pub(super) async fn next(&self) -> Turn<'_> {
+        Turn::of(self.pool.turn().await)
+    }
+
     /// Connects, signs in and takes leave.
-    async fn try_out(&self) -> Result<String, Reason> {
+    pub(super) async fn try_out(&self) -> Result<String, Reason> {
         let mut transcript = Transcript::default();
         match self.server.connect(&mut transcript).await {
             Ok(mut connection) => {
@@ -196,9 +201,8 @@ impl Driver for Email {
         self.try_out().boxed()
     }
 
-    /// Until one of its connections is free.
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.pool.turn().map(Turn::of).boxed()
+        self.next().boxed()
     }
 }
 

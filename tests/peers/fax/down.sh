@@ -5,7 +5,7 @@ peer=fax
 for line in good cut silent engaged; do
   for side in near far; do end "getty.$line.$side"; done
 done
-for name in hfaxd faxq receiver; do end "$name"; done
+for name in hfaxd faxq desk.hfaxd desk.faxq; do end "$name"; done
 for line in good cut silent engaged; do
   for side in near far; do
     end "$line.$side"

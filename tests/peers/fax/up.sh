@@ -9,7 +9,7 @@
 #   silent    rings, and nobody lifts
 #   engaged   is busy
 #
-# There is also a spool without any modem, `desk`, for tests that start and kill a server of their own.
+# There is also a server without any modem, `desk`, where jobs stay as they were given.
 peer=fax
 . "$(dirname "$0")/../lib.sh"
 
@@ -17,7 +17,9 @@ peer=fax
 need /usr/bin/python3 python3
 need /usr/sbin/hfaxd postfix hylafax-server hylafax-client
 need /usr/bin/iaxmodem iaxmodem
-user=$(stat -c %U /var/spool/hylafax/docq)
+need /usr/bin/openssl openssl
+scripts=$(cd "$(dirname "$0")" && pwd)
+. "$scripts/spool.sh"
 
 # HylaFAX works as a user of its own, who cannot pass through closed folders such as /root.
 home=$state/home
@@ -36,31 +38,6 @@ run() { # NAME COMMAND...
   running "$name" && return
   setsid "$@" >>"$state/$name.log" 2>&1 </dev/null &
   remember $! "$name"
-}
-
-common='CountryCode: 1
-AreaCode: 800
-LongDistancePrefix: 1
-InternationalPrefix: 011
-DialStringRules: etc/dialrules'
-
-spool() { # FOLDER
-  [ -d "$1/etc" ] && return
-  mkdir -p "$1"/{archive,client,config,dev,docq,doneq,etc,info,log,pollq,recvq,sendq,status,tmp,lock}
-  cp -rL /var/spool/hylafax/bin "$1/bin"
-  cp -rL /etc/hylafax/. "$1/etc"
-  # What it would mail to people is thrown away.
-  printf '#!/bin/sh\ncat >/dev/null\n' >"$1/bin/sendmail"
-  chmod 755 "$1/bin/sendmail"
-  sed -i -e "s#^SPOOL=.*#SPOOL='$1'#" -e "s#^SENDMAIL=.*#SENDMAIL='$1/bin/sendmail'#" "$1/etc/setup.cache"
-  # Lines are HOST:UID:PASSWORD:ADMINISTRATOR, passwords as crypt(3) makes them.
-  printf '%s\n' "^reports@:21:$(openssl passwd -1 's3cret/+'):" >"$1/etc/hosts.hfaxd"
-  printf 'LogFacility: daemon\nServerTracing: 1\n' >"$1/etc/hfaxd.conf"
-  printf '%s\nLogFacility: daemon\nServerTracing: 0x08501\nPostScriptTimeout: 60\nUUCPLockDir: %s/lock\n' \
-    "$common" "$1" >"$1/etc/config"
-  chown -R "$user": "$1"
-  chmod 600 "$1/etc/hosts.hfaxd"
-  chmod 1777 "$1/tmp"
 }
 
 modem() { # SPOOL DEVICE NUMBER [SETTINGS]
@@ -83,12 +60,14 @@ line_end() { # NAME PORT PORT-OF-THE-OTHER NUMBER
   run "$1" "${urgent[@]}" /usr/bin/iaxmodem "../..$home/$1.iax"
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
+present() { # PORT
+  for _ in $(seq 100); do [ ! -e "/dev/ttyIAX$1" ] || return 0; sleep 0.05; done
+  die "no modem on /dev/ttyIAX$1, see the logs in $state"
+}
+
 server=$home/server machines=$home/machines
 fax=$(port hfaxd)
-spool "$server"
-spool "$machines"
-spool "$home/desk"
+for folder in "$server" "$machines" "$home/desk"; do spool "$folder"; done
 rm -f "$home/cut"
 for line in good cut silent engaged; do
   near=$(port "$line.near") far=$(port "$line.far") towards=$far
@@ -96,36 +75,41 @@ for line in good cut silent engaged; do
     good) number=13125550002 ;;
     cut)
       number=13125550003 towards=$(port cut.relay)
-      run relay python3 "$here/relay.py" "$towards" "$far" "$home/cut"
+      run relay python3 "$scripts/relay.py" "$towards" "$far" "$home/cut"
       ;;
     silent) number=13125550004 ;;
-    engaged) number=13125550005 ;;
   esac
   modem "$server" "ttyIAX$near" 13125550001
   line_end "$line.near" "$near" "$towards" 13125550001
-  line_end "$line.far" "$far" "$near" "$number"
-  for _ in $(seq 100); do [ -e "/dev/ttyIAX$near" ] && [ -e "/dev/ttyIAX$far" ] && break; sleep 0.05; done
+  case $line in
+    engaged) run "$line.far" python3 "$scripts/engaged.py" "$far" ;;
+    *) line_end "$line.far" "$far" "$near" "$number" ;;
+  esac
   case $line in
     # A modem refuses calls for five seconds after it was reset: the far end has to be done sooner than the near one.
     good | cut)
       modem "$machines" "ttyIAX$far" "$number" $'ModemResetDelay: 100\nModemSoftResetCmdDelay: 100'
+      present "$far"
       run "getty.$line.far" /usr/sbin/faxgetty -q "$machines" "ttyIAX$far"
       ;;
-    engaged) run receiver python3 "$here/lift.py" "/dev/ttyIAX$far" ;;
   esac
 done
 run faxq /usr/sbin/faxq -D -q "$server"
+run desk.faxq /usr/sbin/faxq -D -q "$home/desk"
+run desk.hfaxd /usr/sbin/hfaxd -d -q "$home/desk" -l 127.0.0.1 -i "$(port desk)"
 run hfaxd /usr/sbin/hfaxd -d -q "$server" -l 127.0.0.1 -i "$fax"
 for line in good cut silent engaged; do
+  present "$(port "$line.near")"
   run "getty.$line.near" /usr/sbin/faxgetty -q "$server" "ttyIAX$(port "$line.near")"
 done
 listening "$fax"
+listening "$(port desk)"
 # The server knows a modem when it says what it does.
 for _ in $(seq 300); do
   [ "$(grep -l 'Running and idle' "$server"/status/ttyIAX* 2>/dev/null | wc -l)" = 4 ] && break
   sleep 0.1
 done
 tell FAX_HOST=127.0.0.1 FAX_PORT="$fax" FAX_USER=reports FAX_PASSWORD='s3cret/+' FAX_SPOOL="$server" \
-  FAX_RECEIVED="$machines/recvq" FAX_CUT="$home/cut" FAX_DESK="$home/desk" \
+  FAX_RECEIVED="$machines/recvq" FAX_CUT="$home/cut" FAX_DESK="$home/desk" FAX_DESK_PORT="$(port desk)" \
   FAX_GOOD="ttyIAX$(port good.near)" FAX_CUTTABLE="ttyIAX$(port cut.near)" \
   FAX_SILENT="ttyIAX$(port silent.near)" FAX_ENGAGED="ttyIAX$(port engaged.near)"
