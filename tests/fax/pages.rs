@@ -29,7 +29,7 @@ pub fn three() -> Vec<Page> {
 
 /// Lines of marks, different on each page; nothing where the header will be.
 fn text(number: usize) -> Page {
-    let mark = |x: usize, y: usize| (y % 100 < 20 && x % 12 < 2 + (x + y / 100 * number) % 7).then_some(0xe7);
+    let mark = |x: usize, y: usize| (y % 200 < 20 && x % 12 < 2 + (x + y / 200 * number) % 7).then_some(0xe7);
     page(|x, y| if y > 150 && (10..200).contains(&x) { mark(x, y).unwrap_or(0) } else { 0 })
 }
 
@@ -42,7 +42,7 @@ fn photograph() -> Page {
         shade.clamp(0.0, 1.0) * 16.0 > DITHER[y % 4][x % 4] as f64
     };
     page(|x, y| match (x, y) {
-        (60..110, 500..900) => (0..8).fold(0, |byte, bit| byte << 1 | u8::from(dark(x * 8 + bit, y))),
+        (70..105, 600..800) => (0..8).fold(0, |byte, bit| byte << 1 | u8::from(dark(x * 8 + bit, y))),
         _ => 0,
     })
 }

@@ -55,7 +55,7 @@ async fn several_files_of_several_kinds_are_one_job() {
 
     let job = fs::read_to_string(server.desk_spool().join("sendq").join(format!("q{}", asked.reference.unwrap())));
     let job = job.unwrap();
-    assert!(job.contains("!tiff:") && job.contains("!pdf:"), "{job}");
+    assert!(job.contains("\ntiff:") && job.contains("\npdf:"), "{job}");
     assert!(job.contains("tagline:Example Ltd +1 312 555 0001|%c|page %%P of %%T"), "{job}");
     assert!(job.contains("maxdials:1\n") && job.contains("maxtries:1\n") && job.contains("desiredtl:1\n"), "{job}");
 }

@@ -69,7 +69,8 @@ impl Far for FaxServer {
         let jobs = fs::read_dir(spool.join("sendq")).unwrap().filter_map(|it| fs::read_to_string(it.ok()?.path()).ok());
         let ours = jobs.filter(|job| job.contains(&format!("jobtag:{}.", parcel.key)));
         let arrived = ours.map(|job| {
-            let documents = job.lines().filter(|line| line.starts_with('!')).filter_map(|line| line.rsplit(':').next());
+            let documents = job.lines().filter(|line| line.starts_with("tiff:") || line.starts_with("pdf:"));
+            let documents = documents.filter_map(|line| line.rsplit(':').next());
             let bytes = documents.map(|it| fs::read(spool.join(it)).unwrap());
             let names = parcel.files.iter().map(|file| file.name.clone());
             let mut files: Vec<_> = names.zip(bytes).map(|(name, bytes)| (name, digest(&bytes))).collect();

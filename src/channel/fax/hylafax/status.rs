@@ -14,8 +14,8 @@ pub(super) enum Fate {
     Never(Scope),
 }
 
-/// What a call may come to before anything is sent.
-const CALLS: [(u16, &str); 12] = [
+/// The failures that reach further than their attempt, or have a name of their own.
+const KNOWN: [(u16, &str); 18] = [
     (1, "Busy signal detected"),
     (2, "No carrier detected"),
     (3, "No answer from remote"),
@@ -28,6 +28,12 @@ const CALLS: [(u16, &str); 12] = [
     (10, "Blacklisted by modem"),
     (11, "Ringback detected, no answer without CED"),
     (12, "Ring detected without successful handshake"),
+    (122, "Remote has no T.4 receiver capability"),
+    (126, "No receiver protocol (T.30 T1 timeout)"),
+    (212, "Ring detect without successful handshake"),
+    (215, "Ringback detected, no answer (timeout)"),
+    (218, "No answer (T.30 T1 timeout)"),
+    (420, "Unable to configure modem for fax use"),
 ];
 
 /// What the server's last word on a job that failed means.
@@ -52,7 +58,7 @@ fn cause(code: u16, text: &str) -> (u16, &str) {
     let Some((first, _)) = text.split_once("; too many attempts") else {
         return (code, text);
     };
-    let known = CALLS.iter().find(|(_, words)| first.starts_with(words));
+    let known = KNOWN.iter().find(|(_, words)| first.starts_with(words));
     (known.map_or(code, |(code, _)| *code), first)
 }
 
@@ -89,6 +95,12 @@ mod tests {
             (333, "No local dialtone; too many attempts to dial", Later(Scope::Account), "hylafax-4"),
             (12, "Ring detected without successful handshake", Later(Scope::Contact), "human-answered"),
             (126, "No receiver protocol (T.30 T1 timeout)", Later(Scope::Contact), "hylafax-126"),
+            (
+                333,
+                "No receiver protocol (T.30 T1 timeout); too many attempts to dial",
+                Later(Scope::Contact),
+                "hylafax-126",
+            ),
             (128, "Remote fax disconnected prematurely", Later(Scope::Attempt), "hylafax-128"),
             (
                 334,
