@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use postbook::channel::{Outcome, Parcel, Settle, Standing, account::Account};
+use postbook::{
+    channel::{Outcome, Parcel, Settle, Standing, account::Account},
+    reason::Scope,
+};
 use tokio::{sync::Semaphore, task::JoinSet, time::interval};
 
 use crate::{
@@ -50,6 +53,24 @@ async fn a_later_attempt_takes_up_the_job_that_an_earlier_one_left() {
     let again = crate::send(&desk, &Parcel { attempt: 2, ..parcel }).await;
 
     assert_eq!(again.reference, first.reference);
+}
+
+#[tokio::test]
+async fn a_job_that_no_scheduler_takes_is_taken_back() {
+    let mut server = Server::start();
+    let account = open(&FaxServer::running().account(&server.port.to_string()));
+    let parcel = parcel(NUMBER, pages::tiff(&pages::three()[..1]));
+    server.listens().await;
+
+    server.kill_scheduler();
+    let report = account.transmit(&parcel).await;
+
+    assert_eq!(report.outcome.name(), "deferred", "{report:?}");
+    assert_eq!(report.outcome.reason().map(|it| it.scope), Some(Scope::Account), "{report:?}");
+    assert!(server.tags().is_empty());
+    server.revive_scheduler();
+    deliver(&account, Parcel { attempt: 2, ..parcel }).await;
+    assert_eq!(server.tags().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,9 +5,11 @@ use std::{
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 /// hfaxd and its scheduler on a spool of their own.
 pub struct Server {
@@ -39,12 +41,33 @@ impl Server {
         drop(self.hfaxd.take());
     }
 
+    /// Takes the scheduler away; hfaxd goes on.
+    pub fn kill_scheduler(&mut self) {
+        self.scheduler.kill();
+    }
+
+    /// Starts the scheduler again.
+    pub fn revive_scheduler(&mut self) {
+        self.scheduler = Group::start(Command::new("/usr/sbin/faxq").arg("-D").arg("-q").arg(self.spool()));
+    }
+
     /// Starts hfaxd again.
     pub fn revive(&mut self) {
         let (spool, port) = (self.spool(), self.port.to_string());
         let mut hfaxd = Command::new("/usr/sbin/hfaxd");
         hfaxd.arg("-d").arg("-q").arg(spool).args(["-l", "127.0.0.1", "-i", &port]);
         self.hfaxd = Some(Group::start(&mut hfaxd));
+    }
+
+    /// Waits until hfaxd answers.
+    pub async fn listens(&self) {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let answers = tokio::time::timeout(crate::PATIENCE, async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                looks.tick().await;
+            }
+        });
+        answers.await.expect("hfaxd answers");
     }
 
     /// The tags of all jobs that it has.

@@ -77,12 +77,11 @@ for line in good cut silent engaged; do
       number=13125550003 towards=$(port cut.relay)
       run relay python3 "$scripts/relay.py" "$towards" "$far" "$home/cut"
       ;;
-    silent) number=13125550004 ;;
   esac
   modem "$server" "ttyIAX$near" 13125550001
   line_end "$line.near" "$near" "$towards" 13125550001
   case $line in
-    engaged) run "$line.far" python3 "$scripts/engaged.py" "$far" ;;
+    engaged | silent) run "$line.far" python3 "$scripts/telephone.py" "$far" "$line" ;;
     *) line_end "$line.far" "$far" "$near" "$number" ;;
   esac
   case $line in

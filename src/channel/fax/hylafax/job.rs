@@ -1,7 +1,10 @@
 //! A job: files, then what is to be done with them, then the word that sets it free.
 //!
 //! Until that word the server throws everything away when the connection ends, so that nothing before it is in doubt.
-//! The order of the parameters matters: LASTTIME counts from SENDTIME (hfaxd's Jobs.c++, setJobParameter).
+//!
+//! The order of the parameters matters twice. LASTTIME counts from SENDTIME (hfaxd's Jobs.c++, setJobParameter). And the
+//! server now and then takes the empty job that it wrote to its disk for news, and forgets what it was told since (one in
+//! three hundred, seen with 6.0.7): DIALSTRING comes first, because a job that has lost it is never set free.
 
 use bytes::Bytes;
 
@@ -94,6 +97,9 @@ impl Order<'_> {
         let minutes = settings.expire.as_secs() / 60;
         let expire = format!("{:02}{:02}{:02}", minutes / (24 * 60), minutes / 60 % 24, minutes % 60);
         let mut parameters = vec![
+            // First of all: see above.
+            ("DIALSTRING", quoted(&self.number.1)),
+            ("EXTERNAL", quoted(self.number.0)),
             ("FROMUSER", quoted(&settings.from)),
             ("SENDTIME", "NOW".to_owned()),
             ("LASTTIME", expire),
@@ -105,8 +111,6 @@ impl Order<'_> {
             parameters.push(("MODEM", quoted(modem)));
         }
         parameters.extend([
-            ("DIALSTRING", quoted(&self.number.1)),
-            ("EXTERNAL", quoted(self.number.0)),
             ("NOTIFYADDR", quoted("postbook")),
             ("NOTIFY", "NONE".to_owned()),
             ("JOBINFO", quoted(&self.tag)),

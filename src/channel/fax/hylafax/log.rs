@@ -13,6 +13,8 @@ const LONGEST_LIST: usize = 256 * 1024;
 const NEWEST: usize = 4;
 /// The most that is kept of a log, in bytes.
 const LONGEST_KEPT: usize = 16 * 1024;
+/// The longest name of a machine; the standard has 20 letters.
+const LONGEST_STATION: usize = 40;
 /// Lines that only say how bytes went to the modem.
 const NOISE: [&str; 6] = ["<-- ", "--> ", "send frame number", "MODEM set", "DELAY ", "HDLC"];
 
@@ -71,9 +73,10 @@ impl Log {
     }
 
     /// What the other machine called itself (ITU-T T.30, CSI).
-    pub(super) fn station(&self) -> Option<&str> {
+    pub(super) fn station(&self) -> Option<String> {
         let csi = self.words().find_map(|it| it.strip_prefix("REMOTE CSI "))?;
-        Some(csi.trim().trim_matches('"').trim()).filter(|it| !it.is_empty())
+        let csi = csi.trim().trim_matches('"').trim().chars().filter(|it| !it.is_control());
+        Some(csi.take(LONGEST_STATION).collect()).filter(|it: &String| !it.is_empty())
     }
 
     /// How long the call took, in seconds.
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn a_log_tells_whom_it_reached_and_how_long_it_took() {
         let log = Log(CALL.to_owned());
-        assert_eq!((log.station(), log.seconds()), (Some("+1 312 555 0002"), Some(22)));
+        assert_eq!((log.station().as_deref(), log.seconds()), (Some("+1 312 555 0002"), Some(22)));
         assert!(log.is_of(2) && !log.is_of(22) && !log.is_over());
         assert!(!log.kept().contains("FCLASS") && !log.kept().contains("frame") && log.kept().contains("DIAL"));
         assert_eq!((Log(String::new()).station(), Log("x".to_owned()).seconds()), (None, None));

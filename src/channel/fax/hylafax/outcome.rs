@@ -28,7 +28,8 @@ pub(super) fn of(host: &str, stage: Stage, trouble: Trouble) -> Outcome {
     let reason = reason(host, stage, &trouble);
     match trouble {
         Trouble::Lost(_) if stage == Stage::Submit => Outcome::Uncertain(reason),
-        Trouble::Said(reply) if reply.code >= 500 => Outcome::Refused(reason),
+        // What it does not set free may be what it has forgotten.
+        Trouble::Said(reply) if reply.code >= 500 && stage != Stage::Submit => Outcome::Refused(reason),
         _ => Outcome::Deferred { reason, after: None },
     }
 }
@@ -58,6 +59,7 @@ fn scope(stage: Stage, reply: &Reply) -> Scope {
         Stage::Number if permanent => Scope::Contact,
         Stage::Connect if permanent => Scope::Account,
         Stage::Files | Stage::Number | Stage::Connect => Scope::Attempt,
+        Stage::Submit if permanent => Scope::Attempt,
         Stage::Login | Stage::Job | Stage::Submit => Scope::Account,
     }
 }
@@ -85,7 +87,7 @@ mod tests {
             (Stage::Number, 503, "refused Contact hfaxd-503"),
             (Stage::Job, 503, "refused Account hfaxd-503"),
             (Stage::Submit, 460, "deferred Account hfaxd-460"),
-            (Stage::Submit, 504, "refused Account hfaxd-504"),
+            (Stage::Submit, 504, "deferred Attempt hfaxd-504"),
         ] {
             let reply = Reply { code, text: "no".to_owned() };
             assert_eq!(shown(stage, Trouble::Said(reply)), expected, "{stage}");

@@ -8,6 +8,9 @@ use std::{fmt, io};
 /// The most bytes that are kept of one answer. Longer ones are taken for noise.
 pub(super) const LONGEST: usize = 64 * 1024;
 
+/// The most letters that are kept of its words.
+const LONGEST_TEXT: usize = 1000;
+
 /// A server's answer, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
@@ -33,7 +36,8 @@ impl Reply {
             Some(mark) if mark.starts_with(|it: char| it.is_ascii_digit()) => line[4..].trim(),
             _ => line.get(3..).unwrap_or_default().trim(),
         });
-        Some(Self { code, text: words.collect::<Vec<_>>().join(" ").trim().to_owned() })
+        let text = words.collect::<Vec<_>>().join(" ");
+        Some(Self { code, text: text.trim().chars().take(LONGEST_TEXT).collect() })
     }
 
     /// Whether a line is the last one of its answer.

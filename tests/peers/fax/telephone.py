@@ -1,13 +1,14 @@
-"""engaged.py PORT: a telephone that is always engaged: every call by IAX2 (RFC 5456) is accepted and given the busy tone."""
+"""telephone.py PORT engaged|silent: a telephone, called by IAX2 (RFC 5456): who calls hears that it is busy, or that it rings."""
 import socket
 import struct
 import sys
 
 CONTROL, IAX = 4, 6
-BUSY = 5
-NEW, ACK, HANGUP, INVAL, ACCEPT = 1, 4, 5, 10, 7
+RINGING, BUSY = 3, 5
+NEW, PING, PONG, ACK, HANGUP, ACCEPT, INVAL = 1, 2, 3, 4, 5, 7, 10
 FORMAT = struct.pack("!BBI", 9, 4, 1 << 6)  # signed linear
 
+tone = BUSY if sys.argv[2] == "engaged" else RINGING
 line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 line.bind(("127.0.0.1", int(sys.argv[1])))
 
@@ -34,9 +35,11 @@ while True:
     if (kind, word) == (IAX, NEW):
         calls[caller] = Call(caller, source)
         calls[caller].say(IAX, ACCEPT, heard, FORMAT)
-        calls[caller].say(CONTROL, BUSY, heard)
+        calls[caller].say(CONTROL, tone, heard)
         continue
     if caller in calls:
         calls[caller].say(IAX, ACK, heard, counts=False)
         if (kind, word) == (IAX, HANGUP):
             del calls[caller]
+        elif (kind, word) == (IAX, PING):
+            calls[caller].say(IAX, PONG, heard)
