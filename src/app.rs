@@ -20,7 +20,7 @@ use crate::{
     catalog::{self, Outside, Shelf},
     channel::{
         Settle,
-        account::{AccountConfig, Channels, Each, Limits},
+        account::{AccountConfig, Channels, Each, FaxConfig, Limits},
     },
     clock::Clock,
     config::{self, Config},
@@ -317,7 +317,21 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         greylist: account.greylist.unwrap_or(defaults.greylist),
         final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),
+        fax: fax_config(account),
         ..defaults
+    }
+}
+
+fn fax_config(account: &config::Account) -> FaxConfig {
+    FaxConfig {
+        station: account.station.clone(),
+        header: account.header.clone(),
+        resolution: account.resolution.clone(),
+        paper: account.paper.clone(),
+        modem: account.modem.clone(),
+        dial: account.dial.clone(),
+        dials: account.dials,
+        expire: account.expire,
     }
 }
 

@@ -252,6 +252,18 @@ pub struct Account {
     pub greylist: Option<Duration>,
     #[serde(default)]
     pub refuse: Vec<String>,
+    /// The number of a fax line.
+    pub station: Option<String>,
+    /// The line above each page of a fax.
+    pub header: Option<String>,
+    pub resolution: Option<String>,
+    pub paper: Option<String>,
+    pub modem: Option<String>,
+    /// What a number becomes on its way out.
+    pub dial: Option<String>,
+    pub dials: Option<u16>,
+    #[serde(default, with = "humantime_serde")]
+    pub expire: Option<Duration>,
 }
 
 /// What an account does about an attempt whose outcome nobody knows.

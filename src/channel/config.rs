@@ -11,6 +11,8 @@ use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
 ///
 /// - `smtp://user:password@host:587?tls=starttls|tls|none` and `smtps://user:password@host`
 /// - `folder:///path?format=files|eml`
+/// - `hylafax://user:password@host:4559`
+/// - `faxmail://user:password@host:587?tls=starttls|tls|none`
 /// - `discard:`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +79,38 @@ pub struct AccountConfig {
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+    #[serde(default)]
+    pub fax: FaxConfig,
+}
+
+/// How an account faxes. What is left out is as the driver has it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaxConfig {
+    /// The number of the line, shown to the machine at the other end.
+    #[serde(default)]
+    pub station: Option<String>,
+    /// The line above each page: `{from} {station}|{date}|page {page} of {pages}`.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// `fine` or `normal`.
+    #[serde(default)]
+    pub resolution: Option<String>,
+    /// `a4` or `letter`.
+    #[serde(default)]
+    pub paper: Option<String>,
+    /// The modem to call with.
+    #[serde(default)]
+    pub modem: Option<String>,
+    /// What becomes of the number: `9{number}`, `{digits}@fax.example.org`.
+    #[serde(default)]
+    pub dial: Option<String>,
+    /// How often the fax server calls by itself.
+    #[serde(default)]
+    pub dials: Option<u16>,
+    /// How long a fax may wait for the line.
+    #[serde(default, with = "humantime_serde")]
+    pub expire: Option<Duration>,
 }
 
 /// What may be sent by an account at most, all nodes together. Nothing is counted for an account without limits.
@@ -149,6 +183,7 @@ impl AccountConfig {
             zone: None,
             greylist: five_minutes(),
             refuse: Vec::new(),
+            fax: FaxConfig::default(),
         }
     }
 }
@@ -210,6 +245,8 @@ pub enum AccountFault {
     Bounces(String),
     #[error("`return_path` is no address; write one such as bounces@example.org or bounces+*@example.org")]
     ReturnPath,
+    #[error("{0}")]
+    Incomplete(&'static str),
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
 }

@@ -9,8 +9,10 @@ mod config;
 mod discard;
 mod driver;
 mod email;
+mod fax;
 mod folder;
 mod token;
+mod transcript;
 mod word;
 
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 #[path = "way/email.rs"]
 mod email;
+#[path = "way/fax.rs"]
+mod fax;
 #[path = "way/folder.rs"]
 mod folder;
 
@@ -56,7 +58,7 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()]
+        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink(), fax::hylafax(), fax::gateway()]
     }
 
     pub fn takes_files(&self) -> bool {

@@ -44,23 +44,25 @@ with socket.socket() as it:
   cat "$file"
 }
 
-# A process is known by its number and the time it began, so that a number used again is never taken for it.
+# A process is known by its number and the time it began, so that a number used again is never taken for it. A peer of
+# several processes gives each a NAME.
 birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
-remember() { echo "$1 $(birth "$1")" >"$state/pid"; }
-running() {
-  local pid began
-  [ -s "$state/pid" ] && read -r pid began <"$state/pid" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
+remember() { echo "$1 $(birth "$1")" >"$state/${2:+$2.}pid"; } # PID [NAME]
+running() { # [NAME]
+  local file=$state/${1:+$1.}pid pid began
+  [ -s "$file" ] && read -r pid began <"$file" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
 }
 
-# end: asks the peer's process to stop, insists after ten seconds.
+# end [NAME]: asks the peer's process to stop, insists after ten seconds.
 end() {
-  if running; then
-    local pid; read -r pid _ <"$state/pid"
+  local file=$state/${1:+$1.}pid pid
+  if running "${1:-}"; then
+    read -r pid _ <"$file"
     kill "$pid" 2>/dev/null || true
-    for _ in $(seq 100); do running || break; sleep 0.1; done
-    if running; then kill -KILL "$pid" 2>/dev/null || true; fi
+    for _ in $(seq 100); do running "${1:-}" || break; sleep 0.1; done
+    if running "${1:-}"; then kill -KILL "$pid" 2>/dev/null || true; fi
   fi
-  rm -f "$state/pid"
+  rm -f "$file"
 }
 
 # listening PORT: waits until something answers there.

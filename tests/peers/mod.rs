@@ -211,6 +211,86 @@ impl Sshd {
     }
 }
 
+/// HylaFAX, with a line to each kind of far end.
+pub struct FaxServer {
+    env: BTreeMap<String, String>,
+}
+
+/// A line of the fax server, by what is at its other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A machine that receives.
+    Good,
+    /// The same, on a line that can be cut.
+    Cuttable,
+    /// Nobody who lifts.
+    Silent,
+    /// Somebody on the telephone.
+    Engaged,
+}
+
+impl FaxServer {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("fax") }
+    }
+
+    /// Faxes over a line, and the number there.
+    pub fn line(&self, line: Line) -> (AccountConfig, &'static str) {
+        let (modem, number) = match line {
+            Line::Good => ("FAX_GOOD", "+13125550002"),
+            Line::Cuttable => ("FAX_CUTTABLE", "+13125550003"),
+            Line::Silent => ("FAX_SILENT", "+13125550004"),
+            Line::Engaged => ("FAX_ENGAGED", "+13125550005"),
+        };
+        let mut config = self.account(&self.env["FAX_PORT"]);
+        config.fax.modem = Some(self.env[modem].clone());
+        (config, number)
+    }
+
+    /// A server without modems, which keeps what it is given.
+    pub fn desk(&self) -> AccountConfig {
+        self.account(&self.env["FAX_DESK_PORT"])
+    }
+
+    /// Where the desk keeps its jobs and their files.
+    pub fn desk_spool(&self) -> PathBuf {
+        PathBuf::from(&self.env["FAX_DESK"])
+    }
+
+    /// What the machines have received so far.
+    pub fn received(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.env["FAX_RECEIVED"]).unwrap().map(|it| it.unwrap().path());
+        files.filter(|it| it.extension().is_some_and(|it| it == "tif")).collect()
+    }
+
+    /// Cuts the line that can be cut, until what this gives is dropped.
+    pub fn cut(&self) -> Cut {
+        let cut = PathBuf::from(&self.env["FAX_CUT"]);
+        fs::write(&cut, "").unwrap();
+        Cut(cut)
+    }
+
+    /// An account on a HylaFAX on this port.
+    pub fn account(&self, port: &str) -> AccountConfig {
+        let password = utf8_percent_encode(&self.env["FAX_PASSWORD"], NON_ALPHANUMERIC);
+        let url = format!("hylafax://{}:{password}@{}:{port}", self.env["FAX_USER"], self.env["FAX_HOST"]);
+        let mut config = AccountConfig::new(url);
+        config.from = Some("Example Ltd".to_owned());
+        config.fax.station = Some("+1 312 555 0001".to_owned());
+        config
+    }
+}
+
+/// A line that is cut.
+pub struct Cut(PathBuf);
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// An account for the tests' sender.
 pub fn account(url: String) -> AccountConfig {
     let mut config = AccountConfig::new(url);

@@ -7,6 +7,7 @@ use super::super::{
     discard::Discard,
     driver::Driver,
     email::Email,
+    fax::{hylafax::HylaFax, mail::FaxMail},
     folder::Folder,
 };
 
@@ -14,7 +15,7 @@ use super::super::{
 const REHEARSED: [&str; 9] = ["discard", "email", "fax", "sms", "folder", "sftp", "ftp", "s3", "webdav"];
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
+const DRIVERS: [&str; 6] = ["smtp", "smtps", "hylafax", "faxmail", "folder", "discard"];
 
 /// The channel that `config` serves, and its driver.
 pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
@@ -25,6 +26,8 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
     let own = |channel| stand_in(config, channel, &[channel]);
     Ok(match url.scheme() {
         "smtp" | "smtps" => (own("email")?, Box::new(Email::open(&url, config)?)),
+        "hylafax" => (own("fax")?, Box::new(HylaFax::open(&url, config)?)),
+        "faxmail" => (own("fax")?, Box::new(FaxMail::open(&url, config)?)),
         "folder" => {
             let channel = stand_in(config, "folder", &["folder", "email"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))

@@ -7,7 +7,7 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Each, Limits};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Each, FaxConfig, Limits};
 pub use channels::Channels;
 
 use std::{num::NonZeroUsize, time::Duration};
