@@ -264,6 +264,10 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
             config::Settle::Ask => Settle::Ask,
         }),
         callback,
+        verify: account.verify.clone(),
+        header: account.header.clone(),
+        max_parts: account.max_parts.map_or(defaults.max_parts, NonZeroUsize::get),
+        transliterate: account.transliterate,
         ca: account.ca.clone(),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.

@@ -199,6 +199,15 @@ pub struct Account {
     pub from: Option<String>,
     pub channel: Option<String>,
     pub settle: Option<Settle>,
+    /// The public key by which a fax service signs what it says.
+    pub verify: Option<String>,
+    /// The line on top of every faxed page.
+    pub header: Option<String>,
+    /// How many parts a text message may have.
+    pub max_parts: Option<NonZeroUsize>,
+    /// Whether letters of text messages are replaced by plain ones.
+    #[serde(default)]
+    pub transliterate: bool,
     pub ca: Option<PathBuf>,
     /// The key of an SFTP server.
     pub host_key: Option<String>,

@@ -9,7 +9,11 @@ mod config;
 mod discard;
 mod driver;
 mod email;
+mod fax;
 mod folder;
+mod mark;
+mod service;
+mod sms;
 mod token;
 mod word;
 

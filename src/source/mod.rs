@@ -6,7 +6,7 @@ use crate::reason::Reason;
 
 pub mod http;
 pub mod place;
-mod tls;
+pub(crate) mod tls;
 
 /// Why something could not be had, and whether trying again may help.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The ways out that are tested, each with what it takes to look at its far side.
 
+#[path = "way/cloud.rs"]
+mod cloud;
 #[path = "way/email.rs"]
 mod email;
 #[path = "way/folder.rs"]
@@ -56,7 +58,17 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()]
+        vec![
+            folder::folder(),
+            folder::outbox(),
+            email::postfix(),
+            email::sink(),
+            cloud::telnyx(),
+            cloud::sinch(),
+            cloud::smsapi(),
+            cloud::twilio(),
+            cloud::kannel(),
+        ]
     }
 
     pub fn takes_files(&self) -> bool {

@@ -7,11 +7,13 @@ use super::super::{
     discard::Discard,
     driver::Driver,
     email::Email,
+    fax::{sinch::Sinch, telnyx::Telnyx},
     folder::Folder,
+    sms::{kannel::Kannel, smsapi::SmsApi, twilio::Twilio},
 };
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
+const DRIVERS: [&str; 9] = ["smtp", "smtps", "telnyx", "sinch", "smsapi", "twilio", "kannel", "folder", "discard"];
 
 /// The channel that `config` serves, and its driver.
 pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
@@ -22,6 +24,11 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
     let own = |channel| stand_in(config, channel, &[channel]);
     Ok(match url.scheme() {
         "smtp" | "smtps" => (own("email")?, Box::new(Email::open(&url, config)?)),
+        "telnyx" => (own("fax")?, Box::new(Telnyx::open(&url, config)?)),
+        "sinch" => (own("fax")?, Box::new(Sinch::open(&url, config)?)),
+        "smsapi" => (own("sms")?, Box::new(SmsApi::open(&url, config)?)),
+        "twilio" => (own("sms")?, Box::new(Twilio::open(&url, config)?)),
+        "kannel" => (own("sms")?, Box::new(Kannel::open(&url, config)?)),
         "folder" => {
             let channel = stand_in(config, "folder", &["folder", "email"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))

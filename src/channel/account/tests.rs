@@ -36,7 +36,11 @@ fn an_account_that_cannot_work_says_what_to_write() {
             |_| (),
             "`url` is none (relative URL without a base); write one such as smtp://user:password@mail.example.org:587",
         ),
-        ("pigeon://loft", |_| (), "there is no driver `pigeon`; the known ones are smtp, smtps, folder, discard"),
+        (
+            "pigeon://loft",
+            |_| (),
+            "there is no driver `pigeon`; the known ones are smtp, smtps, telnyx, sinch, smsapi, twilio, kannel, folder, discard",
+        ),
         ("smtp:", |_| (), "`url` names no host; write one such as smtp://mail.example.org:587"),
         (
             "smtp://host?tls=maybe",

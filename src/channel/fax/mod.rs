@@ -1,0 +1,33 @@
+//! Fax: each driver hands pages to somebody who has a line, and hears later whether they were received.
+
+pub(super) mod sinch;
+pub(super) mod telnyx;
+
+use crate::{
+    channel::{
+        File, Parcel,
+        config::{AccountConfig, AccountFault},
+    },
+    contact::number::Number,
+    reason::{Reason, Scope},
+};
+
+/// The number that an account sends from.
+fn sender(config: &AccountConfig) -> Result<Number, AccountFault> {
+    const REMEDY: &str = "`from` is no fax number; write it with its country, such as +13125550002";
+    let text = config.from.as_deref().ok_or(AccountFault::Incomplete(REMEDY))?;
+    Number::parse(text, None).map_err(|_| AccountFault::Incomplete(REMEDY))
+}
+
+/// The one file that a fax by a service is made of. Several are made into one before they come here.
+fn one_file(parcel: &Parcel) -> Result<&File, Reason> {
+    match &parcel.files[..] {
+        [file] if !file.bytes.is_empty() => Ok(file),
+        [_] => Err(Reason::new(Scope::Document, "fax-empty", format!("`{}` is empty", parcel.files[0].name))),
+        [] => Err(Reason::new(Scope::Document, "fax-no-pages", "there is nothing to fax: it has no file")),
+        files => {
+            let text = format!("this account faxes one file at a time, and got {}", files.len());
+            Err(Reason::new(Scope::Document, "fax-too-many-files", text))
+        }
+    }
+}
