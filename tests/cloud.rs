@@ -13,6 +13,8 @@ mod sending;
 #[path = "cloud/services/mod.rs"]
 mod services;
 
+mod harness;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,4 +72,42 @@ fn asked(parcel: &Parcel, reference: Option<&str>) -> Asked {
 /// What `account` makes of a call to `url`, now.
 fn hear(account: &Account, url: &str, headers: &HeaderMap, body: &[u8]) -> Result<Heard, Unheard> {
     account.hear(&Callback { method: "POST", url, headers, body, now: Utc::now() })
+}
+
+/// S4.8, with the text that the engine itself writes.
+#[sqlx::test]
+async fn a_monitor_is_told_by_sms_and_the_service_gets_the_words(db: sqlx::PgPool) {
+    let server = services::smsapi::SmsApi::start();
+    let config = server.account(services::SECRET);
+    let app = harness::TestApp::start_on(db, |accounts| _ = accounts.insert("sms".to_owned(), config)).await;
+    app.apply(&format!(
+        r#"
+        [[user]]
+        name = "sam"
+        title = "Sam"
+        role = "operator"
+        monitor = true
+        monitor_channel = "sms"
+        contacts = {{ sms = "{MOBILE}" }}
+
+        [[batch]]
+        name = "morning"
+        workflow = "quick"
+        run_as = "site-a"
+        documents = [{{ document = "checklist" }}]
+        recipients = [{{ name = "Ann", email = "refused@example.org" }}]
+        "#
+    ))
+    .await;
+
+    app.run("morning").await;
+    postbook::sweep::alarm(&app.engine).await.unwrap();
+    app.drain().await;
+
+    let messages = server.service.messages.lock().unwrap();
+    let [message] = &messages[..] else { panic!("{} messages", messages.len()) };
+    assert_eq!(format!("+{}", message.to), MOBILE);
+    assert!(message.text.contains("morning") && message.text.contains("Ann"), "{}", message.text);
+    let accepted = "select count(*) from transmission where channel = 'sms' and state in ('accepted', 'delivered')";
+    assert_eq!(app.count(accepted).await, 1);
 }

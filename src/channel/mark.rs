@@ -34,7 +34,7 @@ pub(super) fn address(callback: &str, secret: &Secret, parcel: &Parcel) -> Strin
 /// What the address `url` was made for, when it bears our mark. Compared in constant time.
 pub(super) fn read(url: &str, secret: &Secret) -> Result<Marked, Unheard> {
     let unmarked = || Unheard::Forged("its address does not bear the mark of this account".to_owned());
-    let fields = query(url);
+    let fields = arguments(url);
     let [key, mark] = ["key", "mark"].map(|name| BASE64_URL_SAFE_NO_PAD.decode(field(&fields, name)));
     let (Ok(key), Ok(mark), attempt) = (key, mark, field(&fields, "attempt")) else { return Err(unmarked()) };
     let key = String::from_utf8(key).map_err(|_| unmarked())?;
@@ -43,7 +43,7 @@ pub(super) fn read(url: &str, secret: &Secret) -> Result<Marked, Unheard> {
 }
 
 /// The fields of the query in `url`. The first one of a name counts.
-pub(super) fn query(url: &str) -> Vec<(String, String)> {
+pub(super) fn arguments(url: &str) -> Vec<(String, String)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     form(query.split('#').next().unwrap_or_default().as_bytes())
 }

@@ -13,7 +13,7 @@ pub(super) const FIELDS: &str = "&status=%d&answer=%A&at=%T";
 
 /// The report that came to `url`, which is marked as ours.
 pub(super) fn read(url: &str, marked: mark::Marked, host: &str) -> Result<Heard, Unheard> {
-    let fields = mark::query(url);
+    let fields = mark::arguments(url);
     let [status, answer, at] = ["status", "answer", "at"].map(|name| mark::field(&fields, name));
     let standing = standing(status, answer, host)
         .ok_or_else(|| Unheard::Unreadable(format!("`{status:.20}` is no kind of delivery report")))?;

@@ -11,7 +11,7 @@ use crate::{
 /// several messages are separated by commas, and only the one that the address is for is believed. SMSAPI wants to read
 /// `OK` (docs.smsapi.com, "Delivery confirmation").
 pub(super) fn read(callback: &Callback<'_>, marked: mark::Marked, host: &str) -> Result<Heard, Unheard> {
-    let mut fields = mark::query(callback.url);
+    let mut fields = mark::arguments(callback.url);
     fields.extend(mark::form(callback.body));
     let column = |name: &str| mark::field(&fields, name).split(',').map(str::trim).collect::<Vec<_>>();
     let [ids, keys, codes, names, dates] = ["MsgId", "idx", "status", "status_name", "donedate"].map(column);
