@@ -12,6 +12,8 @@ mod hearing;
 mod sending;
 #[path = "cloud/services/mod.rs"]
 mod services;
+#[path = "cloud/storm.rs"]
+mod storm;
 
 mod harness;
 
@@ -104,7 +106,7 @@ async fn a_monitor_is_told_by_sms_and_the_service_gets_the_words(db: sqlx::PgPoo
     postbook::sweep::alarm(&app.engine).await.unwrap();
     app.drain().await;
 
-    let messages = server.service.messages.lock().unwrap();
+    let messages = server.service.messages.lock().unwrap().clone();
     let [message] = &messages[..] else { panic!("{} messages", messages.len()) };
     assert_eq!(format!("+{}", message.to), MOBILE);
     assert!(message.text.contains("morning") && message.text.contains("Ann"), "{}", message.text);

@@ -26,7 +26,7 @@ use postbook::{
 };
 use reqwest::header::HeaderMap;
 
-use peers::Kannel;
+use peers::{Kannel, Postfix};
 use services::{Answer, Call, Server, Service};
 
 /// How long reports may take.
@@ -159,6 +159,18 @@ async fn a_long_text_comes_in_as_many_parts_as_it_was_counted() {
     let taken = kannel.taken(&number, parts).await;
     assert_eq!(taken.iter().map(|it| it.text.as_str()).collect::<String>(), text.trim());
     assert_eq!(taken.len(), parts);
+}
+
+#[tokio::test]
+async fn a_service_whose_certificate_nobody_vouches_for_is_told_nothing() {
+    // A server of another kind, whose certificate is by an authority of its own.
+    let tls = Postfix::running().tls("").url;
+    let address = tls.rsplit('@').next().unwrap();
+    let account = Account::open("kannel", &AccountConfig::new(format!("kannel://us:s3cret@{address}"))).unwrap();
+    let report = account.transmit(&parcel("k1", MANY, "hello")).await;
+    let Outcome::Refused(reason) = &report.outcome else { panic!("{report:?}") };
+    assert_eq!((reason.scope, reason.code.as_str(), report.for_anybody), (Scope::Account, "http-certificate", true));
+    assert!(reason.text.contains("name its authority as the account's `ca`"), "{reason:?}");
 }
 
 /// A Kannel that may be killed.

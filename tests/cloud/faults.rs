@@ -138,3 +138,31 @@ async fn nothing_is_sent_once_the_permit_is_gone() {
         assert_eq!(report.outcome.reason().map(|it| it.code.as_str()), Some("claim-ran-out"), "{}", tested.name);
     }
 }
+
+#[tokio::test]
+async fn an_account_that_cannot_work_says_what_to_write() {
+    type Change = fn(&mut AccountConfig);
+    let cases: [(&str, Change, &str); 10] = [
+        ("telnyx://KEY@h", |_| (), "`url` lacks a part; write telnyx://CONNECTION:KEY@api.telnyx.com"),
+        (
+            "telnyx://C:KEY@h",
+            |it| it.from = None,
+            "`from` is no fax number; write it with its country, such as +13125550002",
+        ),
+        ("telnyx://C:KEY@h", |it| it.verify = Some("what".to_owned()), "`verify` is no public key"),
+        ("sinch://K:S@h", |_| (), "`url` lacks a part; write sinch://KEY:SECRET@fax.api.sinch.com/PROJECT"),
+        ("sinch://K:S@h/P", |it| it.header = Some(" ".to_owned()), "`header` has to be one line of 1 to 50 letters"),
+        ("smsapi://TOKEN@h", |_| (), "`url` lacks the token; write smsapi://:TOKEN@api.smsapi.com"),
+        ("twilio://AC:T@h", |it| it.from = None, "`from` is missing; write the number or name to send from"),
+        ("kannel://user@h", |_| (), "`url` lacks a part; write kannel://USER:PASSWORD@HOST:13013?tls=none"),
+        ("kannel://u:p@h?tls=maybe", |_| (), "write tls=none where the service speaks plain HTTP"),
+        ("kannel://u:p@h", |it| it.max_parts = 0, "`max_parts` is 0; write how many parts a text may have, such as 6"),
+    ];
+    for (url, change, expected) in cases {
+        let mut config = AccountConfig::new(url);
+        config.from = Some("+13125550100".to_owned());
+        change(&mut config);
+        let fault = postbook::channel::account::Account::open("way", &config).unwrap_err().to_string();
+        assert!(fault.starts_with("account `way`: ") && fault.contains(expected), "{url}: {fault}");
+    }
+}

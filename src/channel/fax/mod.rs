@@ -5,12 +5,28 @@ pub(super) mod telnyx;
 
 use crate::{
     channel::{
-        File, Parcel,
+        File, Parcel, Standing,
         config::{AccountConfig, AccountFault},
     },
     contact::number::Number,
     reason::{Reason, Scope},
 };
+
+/// The code of a call that somebody took who is no fax machine: a person, or a voice mailbox. It is tried again, but not
+/// for ever.
+const HUMAN: &str = "human-answered";
+
+/// What a call that failed comes to. `code` is short and ours, `text` the service's words.
+fn failed(scope: Scope, code: &str, text: String) -> Standing {
+    let stable = if code == HUMAN { code.to_owned() } else { format!("fax-{code}") };
+    let reason = Reason::new(scope, stable, text);
+    match code {
+        "cancelled" => Standing::Failed(reason),
+        HUMAN => Standing::Deferred { reason, after: None },
+        _ if scope == Scope::Attempt => Standing::Deferred { reason, after: None },
+        _ => Standing::Failed(reason),
+    }
+}
 
 /// The number that an account sends from.
 fn sender(config: &AccountConfig) -> Result<Number, AccountFault> {

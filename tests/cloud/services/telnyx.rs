@@ -31,6 +31,14 @@ pub struct Fax {
     pub created_at: DateTime<Utc>,
 }
 
+impl Fax {
+    /// The key in its state, which begins with the attempt.
+    pub fn key(&self) -> String {
+        let state = String::from_utf8(BASE64_STANDARD.decode(&self.client_state).unwrap()).unwrap();
+        state.split_once(' ').unwrap().1.to_owned()
+    }
+}
+
 pub struct Telnyx {
     pub faxes: Mutex<Vec<Fax>>,
     media: Mutex<BTreeMap<String, (String, Bytes)>>,

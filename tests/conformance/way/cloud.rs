@@ -94,9 +94,8 @@ fn words(identity: &str) -> Arrived {
 impl Far for Server<Telnyx> {
     fn arrived<'a>(&'a self, _parcel: &'a Parcel, _expected: usize) -> BoxFuture<'a, Vec<Arrived>> {
         arrived(&self.service.faxes, |fax| {
-            let state = String::from_utf8(BASE64_STANDARD.decode(&fax.client_state).unwrap()).unwrap();
             let name = fax.name.replace("\\\"", "\"");
-            Arrived { identity: state.split_once(' ').unwrap().1.to_owned(), files: vec![(name, digest(&fax.bytes))] }
+            Arrived { identity: fax.key(), files: vec![(name, digest(&fax.bytes))] }
         })
     }
 }

@@ -3,22 +3,26 @@
 use serde::Deserialize;
 
 use crate::{
-    channel::{Outcome, Report, Standing, service::Reply},
+    channel::{
+        Outcome, Report, Standing,
+        fax::{HUMAN, failed},
+        service::Reply,
+    },
     reason::{Reason, Scope},
 };
 
 /// Failures by kind and number (developers.sinch.com, Fax API, "Error Messages"): the same number means different things
-/// in different kinds. What is not here concerns the one try. `no-fax` may mean that a person answered.
+/// in different kinds. What is not here concerns the one try.
 const CAUSES: [((&str, i64), Scope, &str); 14] = [
     (("CALL_ERROR", 17), Scope::Attempt, "busy"),
     (("CALL_ERROR", 16), Scope::Attempt, "no-answer"),
-    (("CALL_ERROR", 30), Scope::Attempt, "no-fax"),
-    (("CALL_ERROR", 19), Scope::Attempt, "no-fax"),
-    (("CALL_ERROR", 32), Scope::Attempt, "no-fax"),
+    (("CALL_ERROR", 30), Scope::Attempt, "no-answer"),
+    (("CALL_ERROR", 19), Scope::Contact, HUMAN),
+    (("CALL_ERROR", 32), Scope::Contact, HUMAN),
     (("CALL_ERROR", 34), Scope::Contact, "no-such-number"),
     (("CALL_ERROR", 49), Scope::Contact, "no-such-number"),
-    (("FAX_ERROR", 132), Scope::Attempt, "no-fax"),
-    (("FAX_ERROR", 38), Scope::Attempt, "no-fax"),
+    (("FAX_ERROR", 132), Scope::Contact, HUMAN),
+    (("FAX_ERROR", 38), Scope::Contact, HUMAN),
     (("FAX_ERROR", 46), Scope::Account, "out-of-credit"),
     (("FAX_ERROR", 133), Scope::Account, "not-permitted"),
     (("FAX_ERROR", 75), Scope::Attempt, "cancelled"),
@@ -37,12 +41,7 @@ pub(super) fn failure(failure: (&str, i64), message: &str) -> Standing {
         None => (Scope::Attempt, "line"),
     };
     let text = format!("the service says that it failed: {kind:.40} {number} {message:.200}");
-    let reason = Reason::new(scope, format!("fax-{code}"), text.trim().to_owned());
-    match (scope, code) {
-        (Scope::Attempt, "cancelled") => Standing::Failed(reason),
-        (Scope::Attempt, _) => Standing::Deferred { reason, after: None },
-        _ => Standing::Failed(reason),
-    }
+    failed(scope, code, text.trim().to_owned())
 }
 
 #[derive(Deserialize)]
@@ -105,7 +104,7 @@ mod tests {
             (("FAX_ERROR", 17), ("deferred", Scope::Attempt, "fax-line")),
             (("CALL_ERROR", 49), ("failed", Scope::Contact, "fax-no-such-number")),
             (("FAX_ERROR", 46), ("failed", Scope::Account, "fax-out-of-credit")),
-            (("FAX_ERROR", 132), ("deferred", Scope::Attempt, "fax-no-fax")),
+            (("FAX_ERROR", 132), ("deferred", Scope::Contact, "human-answered")),
             (("NEW_ERROR", 1), ("deferred", Scope::Attempt, "fax-line")),
         ] {
             let (name, reason) = match failure(failed, "words") {

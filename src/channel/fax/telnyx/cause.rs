@@ -3,19 +3,23 @@
 use serde::Deserialize;
 
 use crate::{
-    channel::{Outcome, Report, Standing, service::Reply},
+    channel::{
+        Outcome, Report, Standing,
+        fax::{HUMAN, failed},
+        service::Reply,
+    },
     reason::{Reason, Scope},
 };
 
 /// The words of `failure_reason` (support.telnyx.com, "Fax API - Error List"), except those that only concern one try.
-/// Several may mean that a person answered: their codes say `no-fax`, so that a number is not rung up again and again.
+/// Several mean that something answered that is no fax machine, most often a person.
 const CAUSES: [(&str, Scope, &str); 26] = [
     ("receiver_unallocated_number", Scope::Contact, "no-such-number"),
     ("receiver_invalid_number_format", Scope::Contact, "no-such-number"),
     ("destination_invalid", Scope::Contact, "no-such-number"),
-    ("fax_initial_communication_timeout", Scope::Attempt, "no-fax"),
-    ("receiver_decline", Scope::Attempt, "no-fax"),
-    ("receiver_incompatible_destination", Scope::Attempt, "no-fax"),
+    ("fax_initial_communication_timeout", Scope::Contact, HUMAN),
+    ("receiver_decline", Scope::Contact, HUMAN),
+    ("receiver_incompatible_destination", Scope::Contact, HUMAN),
     ("user_busy", Scope::Attempt, "busy"),
     ("receiver_no_answer", Scope::Attempt, "no-answer"),
     ("receiver_no_response", Scope::Attempt, "no-answer"),
@@ -47,12 +51,7 @@ pub(super) fn failure(failure: &str) -> Standing {
         "" => "the service says that it failed, and not why".to_owned(),
         words => format!("the service says that it failed: {words:.100}"),
     };
-    let reason = Reason::new(scope, format!("fax-{code}"), text);
-    match (scope, code) {
-        (Scope::Attempt, "cancelled") => Standing::Failed(reason),
-        (Scope::Attempt, _) => Standing::Deferred { reason, after: None },
-        _ => Standing::Failed(reason),
-    }
+    failed(scope, code, text)
 }
 
 #[derive(Deserialize)]
@@ -109,7 +108,7 @@ mod tests {
             ("carrier_lost", ("deferred", Scope::Attempt, "fax-line-lost")),
             ("something_new", ("deferred", Scope::Attempt, "fax-line")),
             ("", ("deferred", Scope::Attempt, "fax-line")),
-            ("fax_initial_communication_timeout", ("deferred", Scope::Attempt, "fax-no-fax")),
+            ("fax_initial_communication_timeout", ("deferred", Scope::Contact, "human-answered")),
             ("receiver_unallocated_number", ("failed", Scope::Contact, "fax-no-such-number")),
             ("page_count_limit_exceeded", ("failed", Scope::Document, "fax-too-many-pages")),
             ("account_disabled", ("failed", Scope::Account, "fax-account-disabled")),
