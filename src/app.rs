@@ -302,6 +302,9 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         bounces_within: account.bounces_within.unwrap_or(defaults.bounces_within),
         return_path: account.return_path.clone(),
         callback,
+        verify: account.verify.clone(),
+        max_parts: account.max_parts.map_or(defaults.max_parts, NonZeroUsize::get),
+        transliterate: account.transliterate,
         ca: account.ca.clone(),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.

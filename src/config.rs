@@ -229,6 +229,13 @@ pub struct Account {
     #[serde(default, with = "humantime_serde")]
     pub bounces_within: Option<Duration>,
     pub return_path: Option<String>,
+    /// The public key by which a fax service signs what it says.
+    pub verify: Option<String>,
+    /// How many parts a text message may have.
+    pub max_parts: Option<NonZeroUsize>,
+    /// Whether letters of text messages are replaced by plain ones.
+    #[serde(default)]
+    pub transliterate: bool,
     pub ca: Option<PathBuf>,
     /// The key of an SFTP server.
     pub host_key: Option<String>,

@@ -10,6 +10,8 @@ use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
 /// One account of the configuration. The scheme of its `url` names the driver:
 ///
 /// - `smtp://user:password@host:587?tls=starttls|tls|none` and `smtps://user:password@host`
+/// - `telnyx://CONNECTION:KEY@api.telnyx.com` and `sinch://KEY:SECRET@fax.api.sinch.com/PROJECT`
+/// - `smsapi://:TOKEN@api.smsapi.com`, `twilio://ACCOUNT:TOKEN@api.twilio.com` and `kannel://user:password@host:13013`
 /// - `folder:///path?format=files|eml`
 /// - `hylafax://user:password@host:4559`
 /// - `faxmail://user:password@host:587?tls=starttls|tls|none`
@@ -19,7 +21,8 @@ use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
 pub struct AccountConfig {
     /// Where it leads. User name and password stand percent-encoded in it.
     pub url: String,
-    /// The sender of e-mail: `reports@example.org` or `Reports <reports@example.org>`.
+    /// The sender of e-mail: `reports@example.org` or `Reports <reports@example.org>`; of faxes, their number; of text
+    /// messages, a number or a name.
     #[serde(default)]
     pub from: Option<String>,
     /// The channel a `folder` or `discard` account stands in for, such as `email`; its own when absent.
@@ -45,6 +48,15 @@ pub struct AccountConfig {
     /// Where the far side may call back, when the world can reach the doors.
     #[serde(default)]
     pub callback: Option<String>,
+    /// The public key by which Telnyx signs what it says.
+    #[serde(default)]
+    pub verify: Option<String>,
+    /// How many parts a text message may have.
+    #[serde(default = "six")]
+    pub max_parts: usize,
+    /// Whether letters of text messages that would double their price are replaced by plain ones.
+    #[serde(default)]
+    pub transliterate: bool,
     /// A file of root certificates (PEM) to trust besides the machine's own.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -155,6 +167,10 @@ fn two_days() -> Duration {
     Duration::from_secs(2 * 24 * 60 * 60)
 }
 
+fn six() -> usize {
+    6
+}
+
 fn four() -> usize {
     4
 }
@@ -172,6 +188,9 @@ impl AccountConfig {
             bounces_within: two_days(),
             return_path: None,
             callback: None,
+            verify: None,
+            max_parts: six(),
+            transliterate: false,
             ca: None,
             timeout: minute(),
             final_timeout: ten_minutes(),
@@ -227,6 +246,8 @@ pub enum AccountFault {
     Parameter(&'static str),
     #[error("user name and password in `url` are not UTF-8 once their percent signs are read")]
     Credentials,
+    #[error("{0}")]
+    Incomplete(&'static str),
     #[error("`from` is missing; write the sender, such as Reports <reports@example.org>")]
     NoSender,
     #[error("`from` cannot be read; write it as reports@example.org or Reports <reports@example.org>")]

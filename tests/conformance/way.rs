@@ -1,5 +1,7 @@
 //! The ways out that are tested, each with what it takes to look at its far side.
 
+#[path = "way/cloud.rs"]
+mod cloud;
 #[path = "way/email.rs"]
 mod email;
 #[path = "way/fax.rs"]
@@ -58,7 +60,19 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink(), fax::hylafax(), fax::gateway()]
+        vec![
+            folder::folder(),
+            folder::outbox(),
+            email::postfix(),
+            email::sink(),
+            fax::hylafax(),
+            fax::gateway(),
+            cloud::telnyx(),
+            cloud::sinch(),
+            cloud::smsapi(),
+            cloud::twilio(),
+            cloud::kannel(),
+        ]
     }
 
     pub fn takes_files(&self) -> bool {

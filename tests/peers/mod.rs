@@ -288,6 +288,72 @@ pub struct Cut(PathBuf);
 impl Drop for Cut {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+/// A Kannel with a message centre behind it.
+pub struct Kannel {
+    env: BTreeMap<String, String>,
+}
+
+/// One part of a message, as the centre was given it.
+#[derive(Debug, serde::Deserialize)]
+pub struct Submitted {
+    pub to: String,
+    pub text: String,
+    /// 0 for GSM-7, 8 for UCS-2.
+    pub coding: u8,
+    /// 0 when it was taken.
+    pub status: u32,
+}
+
+impl Kannel {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("kannel") }
+    }
+
+    pub fn account(&self) -> AccountConfig {
+        self.account_at(&self.env["KANNEL_PORT"])
+    }
+
+    /// An account at another Kannel, with the same users.
+    pub fn account_at(&self, port: &str) -> AccountConfig {
+        let (user, password) = (&self.env["KANNEL_USER"], &self.env["KANNEL_PASSWORD"]);
+        AccountConfig::new(format!("kannel://{user}:{password}@127.0.0.1:{port}?tls=none"))
+    }
+
+    /// The port of the message centre.
+    pub fn centre(&self) -> &str {
+        &self.env["KANNEL_CENTRE_PORT"]
+    }
+
+    /// A mobile number of its own, whose last digits say what becomes of messages to it.
+    pub fn number(end: &str) -> String {
+        format!("+49151{:05}{end}", 10_000 + rand::random::<u32>() % 60_000)
+    }
+
+    /// What the centre took for `number`, once there is as much as `expected`.
+    pub async fn taken(&self, number: &str, expected: usize) -> Vec<Submitted> {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let taken = || -> Vec<_> { self.submitted(number).into_iter().filter(|it| it.status == 0).collect() };
+        let found = tokio::time::timeout(DELIVERY, async {
+            loop {
+                look.tick().await;
+                let taken = taken();
+                if taken.len() >= expected {
+                    return taken;
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| taken())
+    }
+
+    /// Whatever the centre was given for `number`.
+    pub fn submitted(&self, number: &str) -> Vec<Submitted> {
+        let log = fs::read_to_string(&self.env["KANNEL_LOG"]).unwrap_or_default();
+        // The last line may be one that is being written.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let digits = number.trim_start_matches('+');
+        let all = whole.lines().map(|line| serde_json::from_str::<Submitted>(line).unwrap());
+        all.filter(|it| it.to.trim_start_matches('+') == digits).collect()
     }
 }
 

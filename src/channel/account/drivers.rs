@@ -7,15 +7,17 @@ use super::super::{
     discard::Discard,
     driver::Driver,
     email::Email,
-    fax::{hylafax::HylaFax, mail::FaxMail},
+    fax::{hylafax::HylaFax, mail::FaxMail, sinch::Sinch, telnyx::Telnyx},
     folder::Folder,
+    sms::{kannel::Kannel, smsapi::SmsApi, twilio::Twilio},
 };
 
 /// What can be thrown away instead of being sent.
 const REHEARSED: [&str; 9] = ["discard", "email", "fax", "sms", "folder", "sftp", "ftp", "s3", "webdav"];
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 6] = ["smtp", "smtps", "hylafax", "faxmail", "folder", "discard"];
+const DRIVERS: [&str; 11] =
+    ["smtp", "smtps", "hylafax", "faxmail", "telnyx", "sinch", "smsapi", "twilio", "kannel", "folder", "discard"];
 
 /// The channel that `config` serves, and its driver.
 pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
@@ -28,6 +30,11 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
         "smtp" | "smtps" => (own("email")?, Box::new(Email::open(&url, config)?)),
         "hylafax" => (own("fax")?, Box::new(HylaFax::open(&url, config)?)),
         "faxmail" => (own("fax")?, Box::new(FaxMail::open(&url, config)?)),
+        "telnyx" => (own("fax")?, Box::new(Telnyx::open(&url, config)?)),
+        "sinch" => (own("fax")?, Box::new(Sinch::open(&url, config)?)),
+        "smsapi" => (own("sms")?, Box::new(SmsApi::open(&url, config)?)),
+        "twilio" => (own("sms")?, Box::new(Twilio::open(&url, config)?)),
+        "kannel" => (own("sms")?, Box::new(Kannel::open(&url, config)?)),
         "folder" => {
             let channel = stand_in(config, "folder", &["folder", "email"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))
