@@ -31,7 +31,7 @@ use crate::{
     run::{Engine, Settings, act::ActError, sending},
     source::{
         self,
-        place::{self, Pattern, Places, PlacesConfig},
+        place::{self, Exists, Pattern, Places, PlacesConfig, Server},
     },
     sweep,
     trigger::{
@@ -217,8 +217,7 @@ pub fn public(config: &Config) -> Result<Option<String>> {
 /// # Errors
 /// With what is wrong with any of them.
 pub fn channels(config: &Config) -> Result<Channels> {
-    let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
-    let accounts = accounts.map(|(name, account)| {
+    let accounts = config.accounts().map(|(name, account)| {
         let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
         Ok((name.to_owned(), account_config(account, callback)))
     });
@@ -231,7 +230,7 @@ pub fn channels(config: &Config) -> Result<Channels> {
 /// # Errors
 /// With what is wrong with any of their accounts.
 pub fn places(config: &Config) -> Result<Places> {
-    let accounts = config.accounts().filter(|(_, account)| Places::serves(account.url.expose()));
+    let accounts = config.accounts().filter(|(_, account)| Server::serves(account.url.expose()));
     let accounts = accounts.map(|(name, account)| {
         let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
         (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
@@ -265,6 +264,13 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         }),
         callback,
         ca: account.ca.clone(),
+        host_key: account.host_key.clone(),
+        key: account.key.clone(),
+        exists: account.exists.map_or(defaults.exists, |exists| match exists {
+            config::Exists::Overwrite => Exists::Overwrite,
+            config::Exists::Suffix => Exists::Suffix,
+            config::Exists::Fail => Exists::Fail,
+        }),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.
         connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),

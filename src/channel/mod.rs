@@ -9,6 +9,7 @@ mod config;
 mod discard;
 mod driver;
 mod email;
+mod files;
 mod folder;
 mod token;
 mod word;

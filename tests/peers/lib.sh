@@ -72,5 +72,18 @@ listening() {
   die "nothing answers on 127.0.0.1:$1, see the logs in $state"
 }
 
+# certificate FOLDER: cert.pem and key.pem for localhost, by an authority of its own, ca.pem: TLS libraries refuse a
+# certificate that is its own authority.
+certificate() {
+  local folder=$1
+  local new_key=(openssl req -newkey rsa:2048 -nodes -batch)
+  {
+    "${new_key[@]}" -x509 -days 3650 -subj '/CN=Postbook test authority' -keyout "$folder/ca.key" -out "$folder/ca.pem"
+    "${new_key[@]}" -subj /CN=localhost -keyout "$folder/key.pem" -out "$folder/request.pem"
+    openssl x509 -req -days 3650 -in "$folder/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" \
+      -CAcreateserial -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') -out "$folder/cert.pem"
+  } 2>"$state/openssl.log"
+}
+
 # tell NAME=VALUE...: what the tests read.
 tell() { printf '%s\n' "$@" >"$state/env"; say "up: $*"; }

@@ -7,11 +7,12 @@ use super::super::{
     discard::Discard,
     driver::Driver,
     email::Email,
+    files::Files,
     folder::Folder,
 };
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 4] = ["smtp", "smtps", "folder", "discard"];
+const DRIVERS: [&str; 9] = ["smtp", "smtps", "folder", "discard", "sftp", "ftp", "ftps", "s3", "webdav"];
 
 /// The channel that `config` serves, and its driver.
 pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
@@ -27,6 +28,10 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
             (channel, Box::new(Folder::open(&url, config, channel)?))
         }
         "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Box::new(Discard)),
+        "sftp" | "ftp" | "ftps" | "s3" | "webdav" => {
+            let (channel, files) = Files::open(config)?;
+            (own(channel)?, Box::new(files))
+        }
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
 }
