@@ -235,8 +235,8 @@ pub fn places(config: &Config) -> Result<Places> {
         let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
         (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
     });
-    let (roots, timeout) = (config.files.roots.clone(), config.files.timeout);
-    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout };
+    let (roots, timeout, limit) = (config.files.roots.clone(), config.files.timeout, config.files.limit.0);
+    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout, limit };
     Places::open(&settings).map_err(|faults| listed("accounts", &faults))
 }
 

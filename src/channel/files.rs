@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::Semaphore;
 
 use crate::{
     contact::{Contact, path::FolderPath},
@@ -16,7 +17,7 @@ use crate::{
 use super::{
     Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, not_mine},
+    driver::{Driver, Turn, not_mine},
     folder::words,
     token,
 };
@@ -26,11 +27,16 @@ use super::{
 pub(super) struct Files {
     server: Server,
     exists: Exists,
+    /// How many files may be under way.
+    turns: Semaphore,
 }
 
 impl Files {
     /// The channel that the scheme of its URL names, and the driver.
     pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Self), AccountFault> {
+        if config.connections == 0 {
+            return Err(AccountFault::NoConnections);
+        }
         let settings = place::AccountConfig {
             url: config.url.clone(),
             host_key: config.host_key.clone(),
@@ -39,7 +45,7 @@ impl Files {
         };
         let patience = Patience { answer: config.timeout, whole: config.final_timeout };
         let server = Server::open(&settings, patience).map_err(AccountFault::Files)?;
-        Ok((server.channel(), Self { server, exists: config.exists }))
+        Ok((server.channel(), Self { server, exists: config.exists, turns: Semaphore::new(config.connections) }))
     }
 
     async fn put(&self, parcel: &Parcel, folder: &FolderPath, permit: Permit<'_>) -> Report {
@@ -75,6 +81,11 @@ impl Driver for Files {
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
         self.try_out().boxed()
+    }
+
+    fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
+        // Nobody closes it.
+        async { Turn::of(self.turns.acquire().await.ok()) }.boxed()
     }
 }
 

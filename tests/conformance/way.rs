@@ -4,6 +4,8 @@
 mod email;
 #[path = "way/folder.rs"]
 mod folder;
+#[path = "way/servers.rs"]
+mod servers;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -56,7 +58,9 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()]
+        let mut all = vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()];
+        all.extend(servers::all());
+        all
     }
 
     pub fn takes_files(&self) -> bool {

@@ -52,11 +52,12 @@ running() {
   [ -s "$state/pid" ] && read -r pid began <"$state/pid" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
 }
 
-# end: asks the peer's process to stop, insists after ten seconds.
+# end [SIGNAL]: asks the peer's process to stop, insists after ten seconds. One that holds a namespace of processes takes
+# no SIGTERM (unshare --fork); with SIGKILL all of them go with it.
 end() {
   if running; then
     local pid; read -r pid _ <"$state/pid"
-    kill "$pid" 2>/dev/null || true
+    kill -"${1:-TERM}" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do running || break; sleep 0.1; done
     if running; then kill -KILL "$pid" 2>/dev/null || true; fi
   fi

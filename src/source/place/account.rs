@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Address, Driver, Failure, Place, below, folder, lasting,
+    Address, Driver, Failure, Place, below, folder, lasting, refused,
     server::{Patience, Server},
 };
 
@@ -20,6 +20,8 @@ pub struct PlacesConfig {
     pub accounts: BTreeMap<String, AccountConfig>,
     /// How long one look, read, write or move may take.
     pub timeout: Duration,
+    /// How many bytes a file that steps fetch may have.
+    pub limit: u64,
 }
 
 /// An account of a server with files.
@@ -56,6 +58,7 @@ pub struct Places {
     roots: Vec<PathBuf>,
     accounts: BTreeMap<String, Server>,
     timeout: Duration,
+    limit: u64,
 }
 
 impl Places {
@@ -74,7 +77,7 @@ impl Places {
             }
         }
         let roots = config.roots.clone();
-        if faults.is_empty() { Ok(Self { roots, accounts, timeout: config.timeout }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { roots, accounts, timeout: config.timeout, limit: config.limit }) } else { Err(faults) }
     }
 
     /// The names of the accounts, each with what it is.
@@ -100,6 +103,35 @@ impl Places {
         Ok(Place { driver, timeout: self.timeout })
     }
 
+    /// The place of a file that is written with it, `sftp:partner:/inbox/status.csv` or `folder:/srv/in/status.csv`, and
+    /// its name there.
+    ///
+    /// # Errors
+    /// When it is none, or the settings do not allow it.
+    pub fn of_file<'a>(&self, text: &'a str) -> Result<(Place, &'a str), Failure> {
+        let unreadable = || refused("no-file-address", format!("`{text}` is no file; write one such as sftp:partner:/inbox/a.csv"));
+        let (scheme, rest) = text.split_once(':').filter(|_| super::is_plain(text)).ok_or_else(unreadable)?;
+        let (folder, name) = rest.rsplit_once('/').or(rest.rsplit_once(':')).ok_or_else(unreadable)?;
+        if name.is_empty() {
+            return Err(unreadable());
+        }
+        let driver = match scheme {
+            "folder" => Driver::Folder(self.folder(Path::new(folder))?),
+            _ => {
+                let (account, path) = folder.split_once(':').unwrap_or((folder, ""));
+                // What lies right in the root has a slash before it.
+                let path = if path.is_empty() && rest.contains(":/") { "/" } else { path };
+                self.server(account, scheme)?.at(path)?
+            }
+        };
+        Ok((Place { driver, timeout: self.timeout }, name))
+    }
+
+    /// How many bytes a file that steps fetch may have.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// Logs in to the account `name`, where that can be done without a place.
     ///
     /// # Errors
@@ -107,7 +139,7 @@ impl Places {
     pub async fn probe(&self, name: &str) -> Result<String, Failure> {
         match self.accounts.get(name) {
             Some(server) => server.probe().await,
-            None => Err(self.unknown(name, "sftp or s3")),
+            None => Err(self.unknown(name, "files")),
         }
     }
 

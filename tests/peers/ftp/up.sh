@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # vsftpd for the user `sender`, who sees nothing but one folder: one that offers TLS by AUTH and takes logins without it,
 # and one with TLS from the first byte. Both want the data's connection to resume the session of the commands', as
-# servers in the field do. Installs vsftpd and openssl where they are missing. It runs in namespaces with a passwd, a
+# servers in the field do. Installs vsftpd, openssl and python3 where they are missing. It runs in namespaces with a passwd, a
 # shadow and a PAM service of its own, so that the machine gets no user and all of it ends at once.
 peer=ftp
 . "$(dirname "$0")/../lib.sh"
@@ -9,6 +9,7 @@ peer=ftp
 [ "$(id -u)" = 0 ] || die "vsftpd starts as root only: run this as root"
 need /usr/sbin/vsftpd vsftpd
 need /usr/bin/openssl openssl
+need /usr/bin/python3 python3
 explicit=$(port explicit) implicit=$(port implicit)
 home=$state/home own=$state/own
 mkdir -p "$home/files/readonly" "$home/files/small" "$own" /var/run/vsftpd/empty
@@ -22,10 +23,7 @@ chmod 600 "$own/shadow"
 printf 'auth required pam_unix.so\naccount required pam_unix.so\n' >"$own/pam"
 for kind in explicit implicit; do
   cat >"$own/$kind.conf" <<END
-listen=YES
-listen_address=127.0.0.1
-listen_port=${!kind}
-background=NO
+listen=NO
 anonymous_enable=NO
 local_enable=YES
 write_enable=YES
@@ -55,8 +53,7 @@ if ! running; then
     mount -t tmpfs -o size=256k,uid=61002,gid=61002,mode=755 small /srv/files/small
     for file in passwd group shadow; do mount --bind '$own/'\$file /etc/\$file; done
     mount --bind '$own/pam' /etc/pam.d/vsftpd
-    /usr/sbin/vsftpd '$own/implicit.conf' &
-    exec /usr/sbin/vsftpd '$own/explicit.conf'" >>"$state/ftpd.log" 2>&1 </dev/null &
+    exec python3 '$here/ftp/listen.py' '$explicit=$own/explicit.conf' '$implicit=$own/implicit.conf'" >>"$state/ftpd.log" 2>&1 </dev/null &
   remember $!
 fi
 listening "$explicit"
