@@ -55,7 +55,8 @@ impl Files {
         let mut lines = vec![format!("to {}", self.server.name())];
         for (name, bytes) in contents(parcel) {
             let (attempt, exists) = (parcel.attempt, self.exists);
-            let item = Item { folder: below, name: &name, bytes: &bytes, mark: &mark, attempt, exists, permit: &permit };
+            let item =
+                Item { folder: below, name: &name, bytes: &bytes, mark: &mark, attempt, exists, permit: &permit };
             match self.server.put(&item).await {
                 Ok(put) if put.repeated => lines.push(format!("{} ({} bytes) is there already", put.path, bytes.len())),
                 Ok(put) => lines.push(format!("{} ({} bytes) written aside, then named", put.path, bytes.len())),

@@ -1,11 +1,6 @@
 //! The same on servers: OpenSSH's SFTP server, and an S3 server in this process that checks signatures.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use postbook::{
     source::place::{AccountConfig, Address, Moved, Places, PlacesConfig},

@@ -85,7 +85,8 @@ async fn state(app: &TestApp, run: RunId, name: &str) -> (String, Option<String>
 #[sqlx::test]
 async fn each_customers_file_is_put_into_their_folder(db: PgPool) {
     let (s3, folder, files) = (S3::start(), unique(), Sshd::running().files());
-    let step = "[step.first]\ntype = \"put\"\naccount = \"partner\"\nto = \"{{ recipient.params.folder }}/status.pdf\"\n";
+    let step =
+        "[step.first]\ntype = \"put\"\naccount = \"partner\"\nto = \"{{ recipient.params.folder }}/status.pdf\"\n";
     let app = start(db, &s3, step).await;
     apply(&app, &folder).await;
 
@@ -155,13 +156,11 @@ async fn a_step_that_dies_after_it_put_its_files_puts_nothing_twice(db: PgPool) 
     let run = app.run("statuses").await;
     let before = files_in(&files.join(&folder));
     // As it is when the worker is gone before it could write what it did.
-    sqlx::query(
-        "update step set state = 'running', lease = lease + 1, lease_until = $1 where kind = 'put'",
-    )
-    .bind(app.engine.clock.now())
-    .execute(&app.db)
-    .await
-    .unwrap();
+    sqlx::query("update step set state = 'running', lease = lease + 1, lease_until = $1 where kind = 'put'")
+        .bind(app.engine.clock.now())
+        .execute(&app.db)
+        .await
+        .unwrap();
 
     app.engine.clock.advance(Duration::from_secs(600));
     postbook::run::rescue::lapsed(&app.engine).await.unwrap();

@@ -87,9 +87,8 @@ async fn send(account: &Account, parcel: Parcel) -> usize {
 /// All of them, while the server goes away three times and comes back.
 async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Send + 'static) {
     let account = Arc::new(open(&AccountConfig { timeout: Duration::from_secs(10), connections: 8, ..config }));
-    let watcher = Watcher::watch(folder.join("in"), |name, bytes| {
-        number_of(name).is_some_and(|number| bytes == content(number))
-    });
+    let watcher =
+        Watcher::watch(folder.join("in"), |name, bytes| number_of(name).is_some_and(|number| bytes == content(number)));
     let sent = Arc::new(AtomicUsize::new(0));
     let seen = sent.clone();
     let killer = thread::spawn(move || {
@@ -108,7 +107,8 @@ async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Se
             doubts
         }
     };
-    let doubts: usize = stream::iter(0..TRANSMISSIONS).map(one).buffer_unordered(8).fold(0, async |sum, it| sum + it).await;
+    let doubts: usize =
+        stream::iter(0..TRANSMISSIONS).map(one).buffer_unordered(8).fold(0, async |sum, it| sum + it).await;
     killer.join().unwrap();
     watcher.end();
 

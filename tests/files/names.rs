@@ -47,9 +47,8 @@ async fn a_name_that_is_taken_is_numbered_replaced_or_refused_as_the_account_say
     for far in Far::all(&s3) {
         let folder = unique();
         let seen = || files_in(&far.files.join(&folder));
-        let send = async |exists, text: &'static str| {
-            far.account(exists).transmit(&parcel(&folder, "report.csv", text)).await
-        };
+        let send =
+            async |exists, text: &'static str| far.account(exists).transmit(&parcel(&folder, "report.csv", text)).await;
         assert!(is_delivered(&send(Exists::Suffix, "one").await), "{}", far.name);
         let again = send(Exists::Fail, "one").await;
         assert!(again.transcript.contains("is there already"), "{}: {again:?}", far.name);

@@ -95,8 +95,7 @@ async fn what_a_web_server_says_decides_what_becomes_of_it() {
 async fn a_permit_that_is_gone_names_nothing() {
     let s3 = S3::start();
     let (sshd, vsftpd, nginx) = (Sshd::running(), Vsftpd::running(), Nginx::running());
-    let configs =
-        [sshd.outgoing(), vsftpd.account(), nginx.tls("dav"), AccountConfig::new(s3.url("bucket"))];
+    let configs = [sshd.outgoing(), vsftpd.account(), nginx.tls("dav"), AccountConfig::new(s3.url("bucket"))];
     let places = [sshd.files(), vsftpd.folder(), nginx.folder(), s3.path("")];
     for (config, files) in configs.iter().zip(places) {
         let (account, folder) = (open(config), unique());

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Address, Driver, Failure, Place, below, folder, lasting, refused,
-    server::{Patience, Server},
+    server::{AccountConfig, Patience, Server},
 };
 
 /// The settings that places come from.
@@ -22,26 +22,6 @@ pub struct PlacesConfig {
     pub timeout: Duration,
     /// How many bytes a file that steps fetch may have.
     pub limit: u64,
-}
-
-/// An account of a server with files.
-#[derive(Clone)]
-pub struct AccountConfig {
-    /// `sftp://user:password@host:22/folder`, `ftp://`, `ftps://`, `webdav://`, or
-    /// `s3://key:secret@host:443/bucket/folder?region=eu-central-1`.
-    pub url: String,
-    /// The server's key, for SFTP.
-    pub host_key: Option<String>,
-    /// The file of a private key, for SFTP; the password in the URL opens it.
-    pub key: Option<PathBuf>,
-    /// A certificate to trust besides the machine's own, for all others.
-    pub ca: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for AccountConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountConfig").finish_non_exhaustive()
-    }
 }
 
 /// What is wrong with an account.
@@ -77,7 +57,11 @@ impl Places {
             }
         }
         let roots = config.roots.clone();
-        if faults.is_empty() { Ok(Self { roots, accounts, timeout: config.timeout, limit: config.limit }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { roots, accounts, timeout: config.timeout, limit: config.limit })
+        } else {
+            Err(faults)
+        }
     }
 
     /// The names of the accounts, each with what it is.
@@ -109,7 +93,8 @@ impl Places {
     /// # Errors
     /// When it is none, or the settings do not allow it.
     pub fn of_file<'a>(&self, text: &'a str) -> Result<(Place, &'a str), Failure> {
-        let unreadable = || refused("no-file-address", format!("`{text}` is no file; write one such as sftp:partner:/inbox/a.csv"));
+        let unreadable =
+            || refused("no-file-address", format!("`{text}` is no file; write one such as sftp:partner:/inbox/a.csv"));
         let (scheme, rest) = text.split_once(':').filter(|_| super::is_plain(text)).ok_or_else(unreadable)?;
         let (folder, name) = rest.rsplit_once('/').or(rest.rsplit_once(':')).ok_or_else(unreadable)?;
         if name.is_empty() {

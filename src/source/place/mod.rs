@@ -21,12 +21,12 @@ use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 
-pub use account::{AccountConfig, AccountFault, Places, PlacesConfig};
+pub use account::{AccountFault, Places, PlacesConfig};
 pub use address::{Address, is_plain};
 pub use name::{cut, numbered};
 pub use pattern::{Pattern, PatternFault};
 pub use put::{Exists, Item, Put, Stage, Unput};
-pub use server::{Patience, Server};
+pub use server::{AccountConfig, Patience, Server};
 
 use super::Failure;
 use crate::reason::{Reason, Scope};
@@ -178,7 +178,10 @@ fn is_name(name: &str) -> bool {
 }
 
 fn unlisted() -> Failure {
-    lasting("place-unlisted", "FTP and web servers are not looked through; files are fetched there by their names".to_owned())
+    lasting(
+        "place-unlisted",
+        "FTP and web servers are not looked through; files are fetched there by their names".to_owned(),
+    )
 }
 
 fn too_large(limit: u64) -> Failure {

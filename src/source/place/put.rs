@@ -139,7 +139,8 @@ impl Placing<'_> {
         if (self.item.permit)() {
             return Ok(());
         }
-        let text = "the claim ran out before the file got its name, so it did not: this process was held up for too long";
+        let text =
+            "the claim ran out before the file got its name, so it did not: this process was held up for too long";
         Err(writing(super::passing("claim-ran-out", text.to_owned())))
     }
 }
@@ -178,10 +179,7 @@ pub(super) fn naming(failure: Failure) -> Unput {
 }
 
 /// Gives `work` up after `limit`.
-pub(super) async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let late = || super::passing("place-timeout", format!("it had not ended after {} s", limit.as_secs()));
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(late()))
 }

@@ -1,6 +1,6 @@
 //! Servers with files: which one the URL of an account names, and what can be done there.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
-    AccountConfig, Driver, Failure,
+    Driver, Failure,
     ftp::{self, Ftp, Security},
     put::{self, Item, Put, Stage, Unput},
     refused, s3,
@@ -16,6 +16,26 @@ use super::{
     web::Web,
 };
 use crate::source::tls;
+
+/// An account of a server with files.
+#[derive(Clone)]
+pub struct AccountConfig {
+    /// `sftp://user:password@host:22/folder`, `ftp://`, `ftps://`, `webdav://`, or
+    /// `s3://key:secret@host:443/bucket/folder?region=eu-central-1`.
+    pub url: String,
+    /// The server's key, for SFTP.
+    pub host_key: Option<String>,
+    /// The file of a private key, for SFTP; the password in the URL opens it.
+    pub key: Option<PathBuf>,
+    /// A certificate to trust besides the machine's own, for all others.
+    pub ca: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for AccountConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountConfig").finish_non_exhaustive()
+    }
+}
 
 /// How long a server may take.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +183,8 @@ impl Site {
     fn of(url: &Url) -> Result<Self, String> {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("`url` names no host")?;
         let decoded = |text| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
-        let fault = |_| "user name, password or path in `url` are not UTF-8 once their percent signs are read".to_owned();
+        let fault =
+            |_| "user name, password or path in `url` are not UTF-8 once their percent signs are read".to_owned();
         let site = Self {
             host: host.trim_matches(['[', ']']).to_owned(),
             user: decoded(url.username()).map_err(fault)?,
@@ -210,7 +231,9 @@ fn ftp(url: &Url, site: &Site, tls: ClientConfig, patience: Patience) -> Result<
             ("tls", "none") => Security::Plain,
             ("tls", "starttls") => Security::Explicit,
             ("tls", "tls") => Security::Implicit,
-            _ => return Err("what follows the `?` in `url` is not known; write tls=starttls, tls=tls or tls=none".into()),
+            _ => {
+                return Err("what follows the `?` in `url` is not known; write tls=starttls, tls=tls or tls=none".into());
+            }
         };
     }
     // `url` knows the port of `ftp` and leaves it out.

@@ -74,7 +74,9 @@ impl S3 {
             Ok(_) => Ok(Moved::Done),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Moved::Taken),
             // A service that knows no condition; that there is no such object was found out right before.
-            Err(error) if !over && is_unknown(&error) => put(PutMode::Overwrite).await.map(|_| Moved::Done).map_err(trouble),
+            Err(error) if !over && is_unknown(&error) => {
+                put(PutMode::Overwrite).await.map(|_| Moved::Done).map_err(trouble)
+            }
             Err(error) => Err(trouble(error)),
         }
     }

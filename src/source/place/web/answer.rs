@@ -26,7 +26,9 @@ fn judged(status: StatusCode, told: String) -> Failure {
         507 => lasting("webdav-full", told),
         413 => Failure { reason: Reason::new(Scope::Document, code, told), again: false, after: None },
         403 | 409 | 414 => refused(&code, told),
-        405 | 501 => lasting(&code, format!("{told}; where it only takes PUT, write `method=put` after the `?` in `url`")),
+        405 | 501 => {
+            lasting(&code, format!("{told}; where it only takes PUT, write `method=put` after the `?` in `url`"))
+        }
         300..=399 => lasting(&code, format!("{told}, and leads elsewhere; write the address it leads to")),
         404 => lasting("webdav-missing", told),
         _ => passing(&code, told),

@@ -75,7 +75,8 @@ impl Web {
 
     /// More than `limit` where there are more.
     pub(super) async fn read(&self, path: &str, limit: u64) -> Result<Bytes, Failure> {
-        let mut answer = self.request(Method::GET, path).send().await.map_err(|error| unanswered(&self.base, &error))?;
+        let mut answer =
+            self.request(Method::GET, path).send().await.map_err(|error| unanswered(&self.base, &error))?;
         if !answer.status().is_success() {
             return Err(refusal(&self.base, answer));
         }
