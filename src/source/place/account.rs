@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
-    Address, Driver, Failure, Place, below, folder, lasting, refused,
-    server::{AccountConfig, Patience, Server},
+    Address, Driver, Failure, Place, below, folder, lasting,
+    open::{AccountConfig, Patience},
+    refused,
+    server::Server,
 };
 
 /// The settings that places come from.
