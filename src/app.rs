@@ -33,7 +33,7 @@ use crate::{
     source::{
         self,
         data::{DatabaseConfig, Databases},
-        place::{self, Pattern, Places, PlacesConfig},
+        place::{self, Exists, Pattern, Places, PlacesConfig, Server},
     },
     sweep,
     trigger::{
@@ -223,8 +223,7 @@ pub fn public(config: &Config) -> Result<Option<String>> {
 /// # Errors
 /// With what is wrong with any of them.
 pub fn channels(config: &Config) -> Result<Channels> {
-    let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
-    let accounts = accounts.map(|(name, account)| {
+    let accounts = config.accounts().map(|(name, account)| {
         let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
         Ok((name.to_owned(), account_config(account, callback)))
     });
@@ -265,13 +264,13 @@ pub fn country(config: &Config) -> Result<Option<Country>> {
 /// # Errors
 /// With what is wrong with any of their accounts.
 pub fn places(config: &Config) -> Result<Places> {
-    let accounts = config.accounts().filter(|(_, account)| Places::serves(account.url.expose()));
+    let accounts = config.accounts().filter(|(_, account)| Server::serves(account.url.expose()));
     let accounts = accounts.map(|(name, account)| {
         let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
         (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
     });
-    let (roots, timeout) = (config.files.roots.clone(), config.files.timeout);
-    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout };
+    let (roots, timeout, limit) = (config.files.roots.clone(), config.files.timeout, config.files.limit.0);
+    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout, limit };
     Places::open(&settings).map_err(|faults| listed("accounts", &faults))
 }
 
@@ -306,6 +305,13 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         max_parts: account.max_parts.map_or(defaults.max_parts, NonZeroUsize::get),
         transliterate: account.transliterate,
         ca: account.ca.clone(),
+        host_key: account.host_key.clone(),
+        key: account.key.clone(),
+        exists: account.exists.map_or(defaults.exists, |exists| match exists {
+            config::Exists::Overwrite => Exists::Overwrite,
+            config::Exists::Suffix => Exists::Suffix,
+            config::Exists::Fail => Exists::Fail,
+        }),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.
         connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),

@@ -241,6 +241,8 @@ pub struct Account {
     pub host_key: Option<String>,
     /// The file of a private key for it.
     pub key: Option<PathBuf>,
+    /// What is done where other bytes have a file's name.
+    pub exists: Option<Exists>,
     #[serde(default, with = "humantime_serde")]
     pub timeout: Option<Duration>,
     #[serde(default, with = "humantime_serde")]
@@ -271,6 +273,15 @@ pub struct Account {
     pub dials: Option<u16>,
     #[serde(default, with = "humantime_serde")]
     pub expire: Option<Duration>,
+}
+
+/// What an account does where other bytes have a file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exists {
+    Overwrite,
+    Suffix,
+    Fail,
 }
 
 /// What an account does about an attempt whose outcome nobody knows.

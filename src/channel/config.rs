@@ -5,7 +5,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
+use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw, source::place::Exists};
 
 /// One account of the configuration. The scheme of its `url` names the driver:
 ///
@@ -15,6 +15,9 @@ use crate::{channel::Settle, contact::mailbox::MailboxError, schedule::Flaw};
 /// - `folder:///path?format=files|eml`
 /// - `hylafax://user:password@host:4559`
 /// - `faxmail://user:password@host:587?tls=starttls|tls|none`
+/// - `sftp://user:password@host:22/folder` with `host_key`, `ftp://user:password@host:21/folder?tls=starttls|tls|none`,
+///   `ftps://`, `webdav://user:password@host/folder?tls=none&method=put` and
+///   `s3://key:secret@host/bucket/folder?region=eu-central-1&tls=none&style=host`
 /// - `discard:`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +66,16 @@ pub struct AccountConfig {
     /// How long the far side may take for any one answer.
     #[serde(default = "minute", with = "humantime_serde")]
     pub timeout: Duration,
-    /// How long a mail server may take to read a message and answer it. RFC 5321 asks for ten minutes: less means that
+    /// The key of an SFTP server, as `ssh-keyscan` prints it, or its fingerprint.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// The file of a private key for it.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// What servers with files do where other bytes have a file's name.
+    #[serde(default)]
+    pub exists: Exists,
+    /// How long a mail server may take to read a message and answer it, or a server with files to take one file. RFC 5321 asks for ten minutes: less means that
     /// slow servers get messages twice.
     #[serde(default = "ten_minutes", with = "humantime_serde")]
     pub final_timeout: Duration,
@@ -192,6 +204,9 @@ impl AccountConfig {
             max_parts: six(),
             transliterate: false,
             ca: None,
+            host_key: None,
+            key: None,
+            exists: Exists::default(),
             timeout: minute(),
             final_timeout: ten_minutes(),
             connections: four(),
@@ -270,4 +285,7 @@ pub enum AccountFault {
     Incomplete(&'static str),
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
+    // Holds no password: the server's own words for what is wrong with it.
+    #[error("{0}")]
+    Files(String),
 }

@@ -10,6 +10,7 @@ mod discard;
 mod driver;
 mod email;
 mod fax;
+mod files;
 mod folder;
 mod mark;
 mod service;

@@ -1,6 +1,7 @@
 //! The files of a run, and the evidence of a transmission, as archives that are written while they are read.
 //!
-//! Files come in the order of the batch's documents, each once, however many received it; `manifest.csv` says who.
+//! Files come in the order of the batch's documents, each once, however many received it, then those that steps fetched;
+//! `manifest.csv` says who.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -99,10 +100,11 @@ async fn files(db: &PgPool, run: RunId) -> Result<Vec<File>> {
         r#"
         select artifact.id as "id: ArtifactId", artifact.file, artifact.media_type, artifact.digest, artifact.size,
                artifact.created_at
-          from item
-          join artifact on artifact.id = item.artifact
-         where item.run = $1 and artifact.purged_at is null
-         order by item.position, item.id
+          from artifact
+          left join item on item.artifact = artifact.id
+         where artifact.run = $1 and artifact.purged_at is null
+           and (item.id is not null or artifact.step is not null)
+         order by item.position nulls last, item.id, artifact.id
         "#,
         run as RunId,
     )

@@ -1,7 +1,7 @@
 //! Runs: one firing of a batch, from its cause to its last notice.
 //!
 //! The steps of a run stand in files of their own, in the order they happen: `expand`, `render`, `transmit`, `record`,
-//! `notify`. Each claims its row, does its work with no transaction open, and commits its result together with what
+//! `notify`; `fetch`, `put` and `move` carry files when all that is done. Each claims its row, does its work with no transaction open, and commits its result together with what
 //! comes next. A worker that lost its claim can write nothing: every write names the lease it holds.
 
 pub mod act;
@@ -13,13 +13,16 @@ pub mod book;
 mod claim;
 mod current;
 mod engine;
+mod errand;
 mod expand;
+mod fetch;
 pub mod files;
 mod frozen;
 mod item;
 mod late;
 pub mod letter;
 pub mod log;
+mod r#move;
 mod notify;
 mod once;
 mod parcel;
@@ -27,6 +30,7 @@ mod perform;
 mod plan;
 mod preview;
 pub mod purge;
+mod put;
 pub mod receipt;
 mod received;
 pub mod recipient;

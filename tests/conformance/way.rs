@@ -8,6 +8,8 @@ mod email;
 mod fax;
 #[path = "way/folder.rs"]
 mod folder;
+#[path = "way/servers.rs"]
+mod servers;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -60,7 +62,7 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![
+        let mut all = vec![
             folder::folder(),
             folder::outbox(),
             email::postfix(),
@@ -72,7 +74,9 @@ impl Way {
             cloud::smsapi(),
             cloud::twilio(),
             cloud::kannel(),
-        ]
+        ];
+        all.extend(servers::all());
+        all
     }
 
     pub fn takes_files(&self) -> bool {

@@ -141,7 +141,7 @@ impl TestApp {
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "select step.id, step.kind from step join run on run.id = step.run
               where step.state = 'ready' and step.due_at <= $1 and run.paused_at is null
-                and (step.kind <> 'transmit' or not exists (
+                and (step.kind not in ('transmit', 'put', 'move') or not exists (
                         select from installation where paused_at is not null and pauses is distinct from run.released_in))
               order by step.id",
         )

@@ -53,12 +53,13 @@ running() { # [NAME]
   [ -s "$file" ] && read -r pid began <"$file" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
 }
 
-# end [NAME]: asks the peer's process to stop, insists after ten seconds.
+# end [NAME [SIGNAL]]: asks the peer's process to stop, insists after ten seconds. One that holds a namespace of processes
+# takes no SIGTERM (unshare --fork); with SIGKILL all of them go with it.
 end() {
   local file=$state/${1:+$1.}pid pid
   if running "${1:-}"; then
     read -r pid _ <"$file"
-    kill "$pid" 2>/dev/null || true
+    kill -"${2:-TERM}" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do running "${1:-}" || break; sleep 0.1; done
     if running "${1:-}"; then kill -KILL "$pid" 2>/dev/null || true; fi
   fi
@@ -72,6 +73,19 @@ listening() {
     sleep 0.05
   done
   die "nothing answers on 127.0.0.1:$1, see the logs in $state"
+}
+
+# certificate FOLDER: cert.pem and key.pem for localhost, by an authority of its own, ca.pem: TLS libraries refuse a
+# certificate that is its own authority.
+certificate() {
+  local folder=$1
+  local new_key=(openssl req -newkey rsa:2048 -nodes -batch)
+  {
+    "${new_key[@]}" -x509 -days 3650 -subj '/CN=Postbook test authority' -keyout "$folder/ca.key" -out "$folder/ca.pem"
+    "${new_key[@]}" -subj /CN=localhost -keyout "$folder/key.pem" -out "$folder/request.pem"
+    openssl x509 -req -days 3650 -in "$folder/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" \
+      -CAcreateserial -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') -out "$folder/cert.pem"
+  } 2>"$state/openssl.log"
 }
 
 # tell NAME=VALUE...: what the tests read.

@@ -1,15 +1,19 @@
 //! The real servers that tests talk to, as the scripts beside this file left them running.
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod s3;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postbook::{channel::account::AccountConfig, source::place};
+use tempfile::TempDir;
 
 /// How long a mail may take from "250 Ok" to the mailbox.
 const DELIVERY: Duration = Duration::from_secs(30);
@@ -82,8 +86,7 @@ impl Postfix {
     }
 
     fn login(&self, password: &str) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        format!("{}:{}", encode(&self.env["SMTP_USER"]), encode(password))
+        login(&self.env["SMTP_USER"], password)
     }
 }
 
@@ -173,11 +176,27 @@ impl Sshd {
         Self { env: env("sftp") }
     }
 
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
     /// Logs in with the password.
     pub fn account(&self) -> place::AccountConfig {
         let password = utf8_percent_encode(&self.env["SFTP_PASSWORD"], NON_ALPHANUMERIC);
         let url = format!("sftp://{}:{password}@127.0.0.1:{}", self.env["SFTP_USER"], self.port());
         place::AccountConfig { url, host_key: Some(self.host_key()), key: None, ca: None }
+    }
+
+    /// The same, as a way out to `/files`.
+    pub fn outgoing(&self) -> AccountConfig {
+        let place = self.account();
+        AccountConfig { host_key: place.host_key, ..account(format!("{}/files", place.url)) }
+    }
+
+    /// Where `/files` is.
+    pub fn files(&self) -> PathBuf {
+        PathBuf::from(&self.env["SFTP_FOLDER"])
     }
 
     pub fn port(&self) -> &str {
@@ -282,12 +301,59 @@ impl FaxServer {
     }
 }
 
+/// The servers of vsftpd, for the user `sender`.
+pub struct Vsftpd {
+    env: BTreeMap<String, String>,
+}
+
+impl Vsftpd {
+    /// The ones that run.
+    pub fn running() -> Self {
+        Self { env: env("ftp") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
+    /// TLS from `AUTH` on.
+    pub fn account(&self) -> AccountConfig {
+        self.to("ftp", "FTP_PORT", "")
+    }
+
+    /// TLS from the first byte.
+    pub fn implicit(&self) -> AccountConfig {
+        self.to("ftps", "FTP_TLS_PORT", "")
+    }
+
+    /// No TLS.
+    pub fn plain(&self) -> AccountConfig {
+        self.to("ftp", "FTP_PORT", "?tls=none")
+    }
+
+    /// Where `/files` is.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.env["FTP_FOLDER"])
+    }
+
+    fn to(&self, scheme: &str, port: &str, query: &str) -> AccountConfig {
+        let login = login(&self.env["FTP_USER"], &self.env["FTP_PASSWORD"]);
+        let mut config = account(format!("{scheme}://{login}@localhost:{}/files{query}", self.env[port]));
+        config.ca = Some(PathBuf::from(&self.env["FTP_CA"]));
+        config
+    }
+}
+
 /// A line that is cut.
 pub struct Cut(PathBuf);
 
 impl Drop for Cut {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// A Kannel with a message centre behind it.
 pub struct Kannel {
     env: BTreeMap<String, String>,
@@ -357,6 +423,50 @@ impl Kannel {
     }
 }
 
+/// nginx with WebDAV, for the user `sender`.
+pub struct Nginx {
+    env: BTreeMap<String, String>,
+}
+
+impl Nginx {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("web") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
+    /// Over HTTPS, below `path`.
+    pub fn tls(&self, path: &str) -> AccountConfig {
+        let mut config = account(format!("webdav://{}@localhost:{}/{path}", self.login(), self.env["WEB_TLS_PORT"]));
+        config.ca = Some(PathBuf::from(&self.env["WEB_CA"]));
+        config
+    }
+
+    /// Over HTTP, below `path`, with this after the `?`.
+    pub fn plain(&self, path: &str, query: &str) -> AccountConfig {
+        let port = &self.env["WEB_PORT"];
+        account(format!("webdav://{}@localhost:{port}/{path}?tls=none{query}", self.login()))
+    }
+
+    /// Where `/dav` and `/plain` are.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.env["WEB_FOLDER"])
+    }
+
+    fn login(&self) -> String {
+        login(&self.env["WEB_USER"], &self.env["WEB_PASSWORD"])
+    }
+}
+
+fn login(user: &str, password: &str) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!("{}:{}", encode(user), encode(password))
+}
+
 /// An account for the tests' sender.
 pub fn account(url: String) -> AccountConfig {
     let mut config = AccountConfig::new(url);
@@ -364,9 +474,57 @@ pub fn account(url: String) -> AccountConfig {
     config
 }
 
+/// A server of the test's own, which it may kill.
+pub struct Own {
+    folder: TempDir,
+    peer: &'static str,
+}
+
+impl Own {
+    pub fn start(peer: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Servers work as other users.
+        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let own = Self { folder, peer };
+        own.script("up.sh");
+        own
+    }
+
+    /// Takes it away, with all of its connections.
+    pub fn kill(&self) {
+        self.script("down.sh");
+    }
+
+    /// Starts it again, where it was.
+    pub fn restart(&self) {
+        self.script("up.sh");
+    }
+
+    fn env(&self) -> BTreeMap<String, String> {
+        env_in(self.folder.path(), self.peer)
+    }
+
+    fn script(&self, name: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(self.peer).join(name);
+        let mut command = Command::new(path);
+        // What it starts outlives it, and would hold a pipe open.
+        command.env("POSTBOOK_PEERS", self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "{}/{name} of {}", self.peer, self.folder.path().display());
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 fn env(peer: &str) -> BTreeMap<String, String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers");
-    let peers = std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from);
+    env_in(&std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from), peer)
+}
+
+fn env_in(peers: &Path, peer: &str) -> BTreeMap<String, String> {
     let Ok(text) = fs::read_to_string(peers.join(peer).join("env")) else {
         panic!("the peer `{peer}` does not run: run ops/test, it starts the peers (or tests/peers/{peer}/up.sh)");
     };

@@ -8,6 +8,7 @@ use super::super::{
     driver::Driver,
     email::Email,
     fax::{hylafax::HylaFax, mail::FaxMail, sinch::Sinch, telnyx::Telnyx},
+    files::Files,
     folder::Folder,
     sms::{kannel::Kannel, smsapi::SmsApi, twilio::Twilio},
 };
@@ -16,8 +17,10 @@ use super::super::{
 const REHEARSED: [&str; 9] = ["discard", "email", "fax", "sms", "folder", "sftp", "ftp", "s3", "webdav"];
 
 /// What a URL may begin with.
-const DRIVERS: [&str; 11] =
-    ["smtp", "smtps", "hylafax", "faxmail", "telnyx", "sinch", "smsapi", "twilio", "kannel", "folder", "discard"];
+const DRIVERS: [&str; 16] = [
+    "smtp", "smtps", "hylafax", "faxmail", "telnyx", "sinch", "smsapi", "twilio", "kannel", "sftp", "ftp", "ftps",
+    "s3", "webdav", "folder", "discard",
+];
 
 /// The channel that `config` serves, and its driver.
 pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driver>), AccountFault> {
@@ -40,6 +43,10 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
             (channel, Box::new(Folder::open(&url, config, channel)?))
         }
         "discard" => (stand_in(config, "discard", &REHEARSED)?, Box::new(Discard)),
+        "sftp" | "ftp" | "ftps" | "s3" | "webdav" => {
+            let (channel, files) = Files::open(config)?;
+            (own(channel)?, Box::new(files))
+        }
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
 }

@@ -39,7 +39,7 @@ fn an_account_that_cannot_work_says_what_to_write() {
         (
             "pigeon://loft",
             |_| (),
-            "there is no driver `pigeon`; the known ones are smtp, smtps, hylafax, faxmail, telnyx, sinch, smsapi, twilio, kannel, folder, discard",
+            "there is no driver `pigeon`; the known ones are smtp, smtps, hylafax, faxmail, telnyx, sinch, smsapi, twilio, kannel, sftp, ftp, ftps, s3, webdav, folder, discard",
         ),
         ("smtp:", |_| (), "`url` names no host; write one such as smtp://mail.example.org:587"),
         (

@@ -77,7 +77,8 @@ impl Folder {
     fn items(&self, parcel: &Parcel, contact: &Contact) -> Result<Vec<Item>, Reason> {
         let (Some(from), Contact::Mailbox(to)) = (&self.mails_from, contact) else {
             if parcel.files.is_empty() {
-                return Ok(vec![words(parcel)]);
+                let (name, bytes) = words(parcel);
+                return Ok(vec![Item { name, bytes }]);
             }
             let item = |file: &super::File| Item { name: file.name.clone(), bytes: file.bytes.clone() };
             return Ok(parcel.files.iter().map(item).collect());
@@ -109,9 +110,8 @@ impl Driver for Folder {
 }
 
 /// What is only words, as a file: a notice that left nothing behind would count as delivered.
-fn words(parcel: &Parcel) -> Item {
-    let bytes = Bytes::from(parcel.message.text.clone());
-    Item { name: name::of_words(&parcel.message.subject), bytes }
+pub(super) fn words(parcel: &Parcel) -> (String, Bytes) {
+    (name::of_words(&parcel.message.subject), Bytes::from(parcel.message.text.clone()))
 }
 
 fn wants_mails(url: &Url) -> Result<bool, AccountFault> {

@@ -4,13 +4,15 @@
 //! next move deletes the old one. An object that is overwritten between its copy and its deletion is lost to S3 alone
 //! where the bucket keeps no versions, so senders write every file under a name of its own.
 
+mod put;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use object_store::{
     ClientOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder},
+    aws::{AmazonS3, AmazonS3Builder, Checksum},
     client::{HttpClient, HttpConnector},
     path::Path,
 };
@@ -59,6 +61,7 @@ impl Service {
             .with_virtual_hosted_style_request(self.virtual_host)
             .with_allow_http(true)
             .with_disable_bulk_delete(true)
+            .with_checksum_algorithm(Checksum::SHA256)
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
             .with_http_connector(Connector(self.client.clone()))
             .build();
