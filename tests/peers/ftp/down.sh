@@ -2,4 +2,4 @@
 # Stops the FTP servers; the files are kept.
 peer=ftp
 . "$(dirname "$0")/../lib.sh"
-end KILL
+end "" KILL
