@@ -281,8 +281,6 @@ pub enum AccountFault {
     Bounces(String),
     #[error("`return_path` is no address; write one such as bounces@example.org or bounces+*@example.org")]
     ReturnPath,
-    #[error("{0}")]
-    Incomplete(&'static str),
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
     // Holds no password: the server's own words for what is wrong with it.

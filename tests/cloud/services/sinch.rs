@@ -111,7 +111,7 @@ impl Server<Sinch> {
     pub fn account(&self, secret: &str) -> AccountConfig {
         let mut config = AccountConfig::new(format!("sinch://{KEY}:{secret}@{}/{PROJECT}?tls=none", self.address));
         config.from = Some(FROM.to_owned());
-        config.header = Some("Example Builders".to_owned());
+        config.fax.header = Some("Example Builders".to_owned());
         config.callback = Some("https://postbook.test/callbacks/fax".to_owned());
         config
     }
