@@ -103,6 +103,7 @@ pub struct AccountConfig {
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+    /// How it faxes.
     #[serde(default)]
     pub fax: FaxConfig,
 }

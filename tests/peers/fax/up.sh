@@ -69,6 +69,9 @@ server=$home/server machines=$home/machines
 fax=$(port hfaxd)
 for folder in "$server" "$machines" "$home/desk"; do spool "$folder"; done
 rm -f "$home/cut"
+# What an earlier run left: jobs that nobody waits for, and words of modems that are not there yet.
+running desk.faxq || rm -f "$home"/desk/sendq/q* "$home"/desk/docq/doc*
+running faxq || rm -f "$server"/sendq/q* "$server"/status/*
 for line in good cut silent engaged; do
   near=$(port "$line.near") far=$(port "$line.far") towards=$far
   case $line in

@@ -107,7 +107,7 @@ impl HylaFax {
     async fn job(&self, control: &mut Control, order: &Order<'_>, parcel: &Parcel) -> Result<u32, Failure> {
         if parcel.attempt > 1 {
             let jobs = control.jobs_of(&token::of_key(&parcel.key)).await;
-            let jobs = jobs.map_err(|trouble| Failure::At(Stage::Login, trouble))?;
+            let jobs = jobs.map_err(|trouble| Failure::At(Stage::Question, trouble))?;
             if let Some(job) = queue::pick(&jobs, parcel.attempt) {
                 return Ok(job);
             }
@@ -119,7 +119,7 @@ impl HylaFax {
         let mut control = self.connect().await?;
         let status = control.fetch("LIST status", 64 * 1024).await;
         control.leave().await;
-        let status = status.map_err(|trouble| outcome::reason(&self.server.host, Stage::Login, &trouble))?;
+        let status = status.map_err(|trouble| outcome::reason(&self.server.host, Stage::Question, &trouble))?;
         let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();
         let lines: Vec<_> = status.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
         Ok(format!("{} answers: {}", self.server.host, lines.join("; ")))
@@ -133,7 +133,7 @@ impl HylaFax {
     async fn answer(&self, asked: &Asked) -> Result<Answer, Reason> {
         let mut control = self.connect().await?;
         let answer = ask::ask(&mut control, asked, &self.server.host).await;
-        let answer = answer.map_err(|trouble| outcome::reason(&self.server.host, Stage::Login, &trouble));
+        let answer = answer.map_err(|trouble| outcome::reason(&self.server.host, Stage::Question, &trouble));
         control.leave().await;
         answer
     }

@@ -29,7 +29,9 @@ pub(super) fn of(host: &str, stage: Stage, trouble: Trouble) -> Outcome {
     match trouble {
         Trouble::Lost(_) if stage == Stage::Submit => Outcome::Uncertain(reason),
         // What it does not set free may be what it has forgotten.
-        Trouble::Said(reply) if reply.code >= 500 && stage != Stage::Submit => Outcome::Refused(reason),
+        Trouble::Said(reply) if reply.code >= 500 && !matches!(stage, Stage::Question | Stage::Submit) => {
+            Outcome::Refused(reason)
+        }
         _ => Outcome::Deferred { reason, after: None },
     }
 }
@@ -58,7 +60,7 @@ fn scope(stage: Stage, reply: &Reply) -> Scope {
         Stage::Files if permanent => Scope::Document,
         Stage::Number if permanent => Scope::Contact,
         Stage::Connect if permanent => Scope::Account,
-        Stage::Files | Stage::Number | Stage::Connect => Scope::Attempt,
+        Stage::Question | Stage::Files | Stage::Number | Stage::Connect => Scope::Attempt,
         Stage::Submit if permanent => Scope::Attempt,
         Stage::Login | Stage::Job | Stage::Submit => Scope::Account,
     }
@@ -82,6 +84,7 @@ mod tests {
         for (stage, code, expected) in [
             (Stage::Connect, 420, "deferred Attempt hfaxd-420"),
             (Stage::Login, 530, "refused Account hfaxd-530"),
+            (Stage::Question, 550, "deferred Attempt hfaxd-550"),
             (Stage::Files, 550, "refused Document hfaxd-550"),
             (Stage::Files, 452, "deferred Attempt hfaxd-452"),
             (Stage::Number, 503, "refused Contact hfaxd-503"),
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn only_a_loss_while_the_job_is_set_free_is_in_doubt() {
-        for stage in [Stage::Connect, Stage::Login, Stage::Files, Stage::Number, Stage::Job] {
+        for stage in [Stage::Connect, Stage::Login, Stage::Question, Stage::Files, Stage::Number, Stage::Job] {
             assert!(shown(stage, Trouble::Lost("reset".to_owned())).starts_with("deferred Attempt"), "{stage}");
         }
         let lost = shown(Stage::Submit, Trouble::Lost("reset".to_owned()));

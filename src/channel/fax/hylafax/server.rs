@@ -35,6 +35,8 @@ pub(super) struct Server {
 pub(super) enum Stage {
     Connect,
     Login,
+    /// Asking what it has.
+    Question,
     /// Giving it the files.
     Files,
     /// Saying where they are to go.
@@ -110,6 +112,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Connect => "on connecting",
             Self::Login => "on signing in",
+            Self::Question => "on being asked",
             Self::Files => "to the files",
             Self::Number => "to the number",
             Self::Job => "to the account's settings",
