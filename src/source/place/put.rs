@@ -16,6 +16,9 @@ use crate::reason::{Reason, Scope};
 /// How many numbers are tried before a name is given up. Reached only where somebody never empties the folder.
 const MOST_NUMBERS: usize = 1000;
 
+/// How many attempts back a hidden file is looked for that was left when a server died. Each takes a question.
+const LEFT: i32 = 10;
+
 /// What to do when other bytes have the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,7 +126,8 @@ impl Placing<'_> {
 
     /// The hidden files of earlier attempts, which may have been left.
     pub(super) fn left(&self) -> impl Iterator<Item = String> {
-        (1..self.item.attempt).map(|attempt| self.aside_of(attempt))
+        let attempt = self.item.attempt;
+        (1.max(attempt - LEFT)..attempt).map(|attempt| self.aside_of(attempt))
     }
 
     fn aside_of(&self, attempt: i32) -> String {
