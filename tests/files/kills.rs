@@ -93,8 +93,10 @@ async fn send(account: &Account, parcel: Parcel) -> usize {
 /// All of them, while the server goes away three times and comes back.
 async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Send + 'static) {
     let account = Arc::new(open(&AccountConfig { timeout: Duration::from_secs(10), connections: 8, ..config }));
-    let watcher =
-        Watcher::watch(folder.join("in"), |name, bytes| number_of(name).is_some_and(|number| bytes == content(number)));
+    let contents: Vec<_> = (0..TRANSMISSIONS).map(content).collect();
+    let watcher = Watcher::watch(folder.join("in"), move |name, bytes| {
+        number_of(name).is_some_and(|number| bytes == contents[number])
+    });
     let sent = Arc::new(AtomicUsize::new(0));
     let seen = sent.clone();
     let killer = thread::spawn(move || {
