@@ -23,6 +23,9 @@ use crate::{
 
 const TRANSMISSIONS: usize = 200;
 
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -55,6 +58,7 @@ impl Watcher {
                     assert!(whole(name, bytes), "{name} is seen with {} bytes", bytes.len());
                 }
                 looks += 1;
+                thread::sleep(LOOK);
             }
             looks
         });
@@ -67,19 +71,21 @@ impl Watcher {
     }
 }
 
-/// Sends one parcel as the engine does, attempt after attempt. Gives the number of attempts that were in doubt.
+/// Sends one parcel as the engine does, attempt after attempt with growing pauses. Gives the number of attempts that
+/// were in doubt.
 async fn send(account: &Account, parcel: Parcel) -> usize {
     let begun = Instant::now();
     let mut doubts = 0;
     for attempt in 1.. {
-        assert!(begun.elapsed() < PATIENCE, "it never arrives");
         let report = account.transmit(&Parcel { attempt, ..parcel.clone() }).await;
+        assert!(begun.elapsed() < PATIENCE, "it never arrives: attempt {attempt}, {report:?}");
         match report.outcome {
             Outcome::Delivered(_) => break,
             Outcome::Uncertain(_) => doubts += 1,
-            Outcome::Deferred { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
+            Outcome::Deferred { .. } => {}
             other => panic!("{other:?}"),
         }
+        tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow((attempt as u32).min(4))).await;
     }
     doubts
 }
@@ -87,14 +93,16 @@ async fn send(account: &Account, parcel: Parcel) -> usize {
 /// All of them, while the server goes away three times and comes back.
 async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Send + 'static) {
     let account = Arc::new(open(&AccountConfig { timeout: Duration::from_secs(10), connections: 8, ..config }));
-    let watcher =
-        Watcher::watch(folder.join("in"), |name, bytes| number_of(name).is_some_and(|number| bytes == content(number)));
+    let contents: Vec<_> = (0..TRANSMISSIONS).map(content).collect();
+    let watcher = Watcher::watch(folder.join("in"), move |name, bytes| {
+        number_of(name).is_some_and(|number| bytes == contents[number])
+    });
     let sent = Arc::new(AtomicUsize::new(0));
     let seen = sent.clone();
     let killer = thread::spawn(move || {
         for wanted in [20, 70, 130] {
             while seen.load(Ordering::Relaxed) < wanted {
-                thread::yield_now();
+                thread::sleep(LOOK);
             }
             kill();
         }
@@ -179,7 +187,7 @@ async fn cut_short(own: Own, config: AccountConfig, folder: &Path) {
                 begun.store(true, Ordering::Relaxed);
                 break;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
         tokio::task::block_in_place(|| own.kill());
     };

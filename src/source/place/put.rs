@@ -16,6 +16,12 @@ use crate::reason::{Reason, Scope};
 /// How many numbers are tried before a name is given up. Reached only where somebody never empties the folder.
 const MOST_NUMBERS: usize = 1000;
 
+/// How often somebody else may be faster before it is left for later.
+const MOST_LOST: usize = 5;
+
+/// How many attempts back a hidden file is looked for that was left when a server died. Each takes a question.
+const LEFT: i32 = 10;
+
 /// What to do when other bytes have the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,7 +129,8 @@ impl Placing<'_> {
 
     /// The hidden files of earlier attempts, which may have been left.
     pub(super) fn left(&self) -> impl Iterator<Item = String> {
-        (1..self.item.attempt).map(|attempt| self.aside_of(attempt))
+        let attempt = self.item.attempt;
+        (1.max(attempt - LEFT)..attempt).map(|attempt| self.aside_of(attempt))
     }
 
     fn aside_of(&self, attempt: i32) -> String {
@@ -148,7 +155,7 @@ impl Placing<'_> {
 /// Puts `item` on `shelf`.
 pub(super) async fn put(shelf: &impl Shelf, item: &Item<'_>, whole: Duration) -> Result<Put, Unput> {
     shelf.reach().await.map_err(|failure| Unput { failure, stage: Stage::Reaching })?;
-    let mut number = 1;
+    let (mut number, mut lost) = (1, 0);
     for _ in 0..MOST_NUMBERS {
         let path = join(item.folder, &numbered(item.name, number));
         match within(whole, shelf.compare(&path, item.bytes)).await.map_err(writing)? {
@@ -163,7 +170,8 @@ pub(super) async fn put(shelf: &impl Shelf, item: &Item<'_>, whole: Duration) ->
         match shelf.place(&Placing { item, path: &path, whole }).await? {
             Moved::Done => return Ok(Put { path, repeated: false }),
             // Somebody else took the name meanwhile.
-            Moved::Taken => {}
+            Moved::Taken if lost < MOST_LOST => lost += 1,
+            Moved::Taken => return Err(writing(contested(&path))),
             Moved::Gone => return Err(writing(vanished(&path))),
         }
     }
@@ -197,6 +205,10 @@ pub(super) fn join(folder: &str, name: &str) -> String {
 fn taken(path: &str) -> Failure {
     let text = format!("{path} is there with other contents; take it away, or set the account's `exists`");
     Failure { reason: Reason::new(Scope::Contact, "place-taken", text), again: false, after: None }
+}
+
+fn contested(path: &str) -> Failure {
+    super::passing("place-contested", format!("whenever {path} was free, somebody else had it a moment later"))
 }
 
 fn vanished(path: &str) -> Failure {

@@ -91,10 +91,11 @@ impl Web {
     }
 
     /// Puts a file there; false when `fresh` is asked for and there is one. Makes the folders above it when the server
-    /// does not take it without (409, RFC 4918, section 9.7.1).
+    /// does not take it without: 409 by RFC 4918, section 9.7.1, and 500 by nginx.
     pub(super) async fn write(&self, path: &str, bytes: &Bytes, fresh: bool) -> Result<bool, Failure> {
         let mut answer = self.write_once(path, bytes, fresh).await?;
-        if matches!(answer.status(), StatusCode::CONFLICT | StatusCode::NOT_FOUND) && parent(path).is_some() {
+        let perhaps = [StatusCode::CONFLICT, StatusCode::NOT_FOUND, StatusCode::INTERNAL_SERVER_ERROR];
+        if perhaps.contains(&answer.status()) && parent(path).is_some() {
             self.make_parent(path).await?;
             answer = self.write_once(path, bytes, fresh).await?;
         }
@@ -106,7 +107,8 @@ impl Web {
     }
 
     async fn write_once(&self, path: &str, bytes: &Bytes, fresh: bool) -> Result<Response, Failure> {
-        let mut request = self.request(Method::PUT, path).body(bytes.clone());
+        // Said also of an empty file, which nginx refuses otherwise.
+        let mut request = self.request(Method::PUT, path).header(CONTENT_LENGTH, bytes.len()).body(bytes.clone());
         if fresh {
             request = request.header("If-None-Match", "*");
         }
