@@ -5,9 +5,7 @@ use std::fmt;
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
-use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard, bounce::Inbox,
-};
+use super::{Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},

@@ -12,6 +12,7 @@ mod email;
 mod fax;
 mod files;
 mod folder;
+mod inbox;
 mod mark;
 mod service;
 mod sms;
@@ -29,6 +30,7 @@ use crate::reason::Reason;
 
 pub use driver::Turn;
 pub use email::bounce;
+pub use inbox::{Inbox, Mark, Visit};
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.

@@ -123,8 +123,8 @@ pub(super) async fn expect(db: &mut PgConnection, expected: &[Expected], now: Da
     early(db, expected, now).await
 }
 
-/// Words that came before it was known what they are about.
-async fn early(db: &mut PgConnection, expected: &[Expected], now: DateTime<Utc>) -> Result<()> {
+/// Words that came before it was known what they are about are due.
+pub(super) async fn early(db: &mut PgConnection, expected: &[Expected], now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         r#"
         update receipt

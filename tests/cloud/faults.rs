@@ -151,7 +151,11 @@ async fn an_account_that_cannot_work_says_what_to_write() {
         ),
         ("telnyx://C:KEY@h", |it| it.verify = Some("what".to_owned()), "`verify` is no public key"),
         ("sinch://K:S@h", |_| (), "`url` lacks a part; write sinch://KEY:SECRET@fax.api.sinch.com/PROJECT"),
-        ("sinch://K:S@h/P", |it| it.fax.header = Some(" ".to_owned()), "`header` has to be one line of 1 to 50 letters"),
+        (
+            "sinch://K:S@h/P",
+            |it| it.fax.header = Some(" ".to_owned()),
+            "`header` has to be one line of 1 to 50 letters",
+        ),
         ("smsapi://TOKEN@h", |_| (), "`url` lacks the token; write smsapi://:TOKEN@api.smsapi.com"),
         ("twilio://AC:T@h", |it| it.from = None, "`from` is missing; write the number or name to send from"),
         ("kannel://user@h", |_| (), "`url` lacks a part; write kannel://USER:PASSWORD@HOST:13013?tls=none"),

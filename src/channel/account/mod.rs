@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
-    bounce::Inbox, check, driver::Driver,
+    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
+    check, driver::Driver,
 };
 
 /// A configured way to use a channel, ready for parcels.

@@ -6,13 +6,10 @@
 //! ever answered. What is no such report gives nothing.
 
 mod fields;
-mod inbox;
 mod meaning;
 
 use chrono::{DateTime, Utc};
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders};
-
-pub use inbox::{Inbox, Mark, Visit};
 
 use self::{fields::Fields, meaning::Meaning};
 use crate::channel::Standing;

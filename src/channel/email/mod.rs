@@ -38,7 +38,7 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Permit, Proof, Receipts, Report,
+    Inbox, Outcome, Parcel, Permit, Proof, Receipts, Report,
     config::{AccountConfig, AccountFault},
     driver::{Driver, Turn, not_mine},
     token,
@@ -233,7 +233,7 @@ impl Driver for Email {
         self.returns.as_ref().map(Returns::receipts)
     }
 
-    fn bounces(&self) -> Option<&bounce::Inbox> {
+    fn bounces(&self) -> Option<&Inbox> {
         self.returns.as_ref().and_then(Returns::inbox)
     }
 

@@ -8,10 +8,9 @@ use lettre::{
     transport::smtp::extension::{MailParameter, RcptParameter},
 };
 
-use super::bounce::Inbox;
 use crate::{
     channel::{
-        Receipts, Silence,
+        Inbox, Receipts, Silence,
         config::{AccountConfig, AccountFault},
     },
     contact::mailbox::Mailbox,

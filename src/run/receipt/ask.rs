@@ -14,7 +14,11 @@ use crate::{
     channel::{About, Answer, Asked, Standing, Word, account::Account},
     id::{RunId, TransmissionId},
     reason::Reason,
-    run::{Engine, parcel, received},
+    run::{
+        Engine,
+        awaited::{self, Expected},
+        parcel, received,
+    },
 };
 
 /// Questions of a node at once.
@@ -161,8 +165,9 @@ async fn heard(engine: &Engine, due: &Due, answer: Answer) -> Result<()> {
     Ok(())
 }
 
-/// Notes what the far side calls it.
+/// Notes what the far side calls it; it may have said something under that name already.
 async fn refer(engine: &Engine, due: &Due, reference: &str) -> Result<()> {
+    let mut db = engine.db.acquire().await.context("connecting to note what the far side calls it")?;
     sqlx::query!(
         r#"
         with named as (
@@ -176,10 +181,12 @@ async fn refer(engine: &Engine, due: &Due, reference: &str) -> Result<()> {
         due.attempt,
         reference,
     )
-    .execute(&engine.db)
+    .execute(&mut *db)
     .await
     .context("noting what the far side calls it")?;
-    Ok(())
+    let named = Expected::new((due.run, due.transmission, due.attempt), &due.asked.key, &due.account);
+    let named = Expected { reference: Some(reference.to_owned()), ..named };
+    awaited::early(&mut db, &[named], engine.clock.now()).await
 }
 
 /// It is asked again at another time, unless it was settled meanwhile.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::{Taken, take};
 use crate::{
-    channel::bounce::{Inbox, Mark, Visit},
+    channel::{Inbox, Mark, Visit},
     run::Engine,
 };
 
