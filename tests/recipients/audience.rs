@@ -140,6 +140,25 @@ async fn a_database_that_is_away_is_asked_again_later(db: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_run_whose_audience_was_refused_is_retried_by_asking_again(db: PgPool) {
+    let app = customers(db).await;
+    app.apply(&audience("select name, email from crm.prospect", "")).await;
+    let run = app.start_run("letter").await;
+    assert_eq!(app.finish(run).await.state, RunState::Failed);
+    execute(
+        &app.db,
+        "create table crm.prospect as select name, email from crm.customer where id = 1;
+         grant select on crm.prospect to postbook_reader",
+    )
+    .await;
+
+    run::act::retry(&app.engine, run, "test").await.expect("something to retry");
+    let ended = app.finish(run).await;
+
+    assert_eq!((ended.state, ended.counts.delivered), (RunState::Succeeded, 1));
+}
+
+#[sqlx::test]
 async fn half_an_audience_is_asked_for_again_and_a_whole_one_is_kept(db: PgPool) {
     let app = customers(db).await;
     let many = "select 'R' || n as name, 'r' || n || '@example.org' as email from generate_series(1, 1200) as n
@@ -246,12 +265,12 @@ async fn the_recipients_of_a_run_go_with_it(db: PgPool) {
     assert_eq!(app.count("select count(*) from recipient where run is not null").await, 4);
     app.engine.clock.advance(Duration::from_secs(3 * 24 * 60 * 60));
 
-    while run::purge::purge(&app.engine, &config_of_retention()).await.expect("a piece") {}
+    while run::purge::purge(&app.engine, &retention()).await.expect("a piece") {}
 
     assert_eq!(app.count("select count(*) from recipient where run is not null").await, 0, "run {run}");
     assert_eq!(app.count("select count(*) from run").await, 0);
 }
 
-fn config_of_retention() -> postbook::config::Retention {
+fn retention() -> postbook::config::Retention {
     postbook::config::Config::from_layers(None, &Default::default()).expect("the defaults").retention
 }
