@@ -106,6 +106,8 @@ async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Se
             }
             kill();
         }
+        // It holds the server.
+        kill
     });
     let one = |number: usize| {
         let (account, sent) = (account.clone(), sent.clone());
@@ -117,7 +119,7 @@ async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Se
     };
     let doubts: usize =
         stream::iter(0..TRANSMISSIONS).map(one).buffer_unordered(8).fold(0, async |sum, it| sum + it).await;
-    killer.join().unwrap();
+    let _server = killer.join().unwrap();
     watcher.end();
 
     let files = files_in(&folder.join("in"));
