@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod date;
+pub mod fax;
 pub mod name;
 mod object;
 pub mod param;
