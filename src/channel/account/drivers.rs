@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::super::{
+    Form,
     config::{AccountConfig, AccountFault},
     discard::Discard,
     driver::Driver,
@@ -23,10 +24,13 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
     Ok(match url.scheme() {
         "smtp" | "smtps" => (own("email")?, Box::new(Email::open(&url, config)?)),
         "folder" => {
-            let channel = stand_in(config, "folder", &["folder", "email"])?;
+            let channel = stand_in(config, "folder", &["folder", "email", "fax", "sms"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))
         }
-        "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Box::new(Discard)),
+        "discard" => {
+            let channel = stand_in(config, "discard", &["discard", "folder", "email", "fax", "sms"])?;
+            (channel, Box::new(Discard { form: Form::rehearsed(channel) }))
+        }
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
 }
@@ -38,6 +42,6 @@ fn stand_in(config: &AccountConfig, own: &'static str, allowed: &[&'static str])
     };
     allowed.iter().copied().find(|it| it == wanted).ok_or_else(|| AccountFault::Channel {
         channel: wanted.clone(),
-        remedy: "leave it out, or write `email` for a folder, `email` or `folder` for discard",
+        remedy: "leave it out, or write `email`, `fax` or `sms` for a folder, and `folder` as well for discard",
     })
 }
