@@ -10,6 +10,7 @@ pub mod name;
 mod object;
 pub mod param;
 pub mod pdf;
+pub mod plain;
 mod remote;
 pub mod renderer;
 pub mod store;

@@ -16,7 +16,7 @@ use tiff::decoder::{Decoder, DecodingResult};
 
 use crate::{
     peers,
-    workbench::{LIMIT, context, files, patient_renderer, renderer},
+    workbench::{LIMIT, context, files, hasty_renderer, patient_renderer, renderer},
 };
 
 async fn typeset(renderer: &Renderer, text: &str) -> Bytes {
@@ -25,16 +25,16 @@ async fn typeset(renderer: &Renderer, text: &str) -> Bytes {
 }
 
 async fn fax(renderer: &Renderer, files: &[(&str, Bytes)]) -> Result<Faxed, Failure> {
-    fax_with(renderer, files, None).await
+    fax_with(renderer, files, (Resolution::Normal, None)).await
 }
 
 async fn fax_with(
     renderer: &Renderer,
     files: &[(&str, Bytes)],
-    cover: Option<(&Files, Cover)>,
+    (resolution, cover): (Resolution, Option<(&Files, Cover)>),
 ) -> Result<Faxed, Failure> {
     let files: Vec<_> = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect();
-    let originals = Originals { resolution: Resolution::Fine, files: &files, cover };
+    let originals = Originals { resolution, files: &files, cover };
     renderer.fax(originals).await.expect("no fault of ours")
 }
 
@@ -91,7 +91,7 @@ async fn another_reader_sees_every_page_dot_for_dot() {
     let cover = Cover { template: BUILT_IN.to_owned(), context: cover };
     let files = built_in();
 
-    let faxed = fax_with(&renderer, &[("a.pdf", pdf)], Some((&files, cover))).await.expect("a fax");
+    let faxed = fax_with(&renderer, &[("a.pdf", pdf)], (Resolution::Fine, Some((&files, cover)))).await.expect("a fax");
 
     let pages = read_by_libtiff(&faxed.tiff);
     assert_eq!((pages.len(), faxed.octets.len()), (3, 3));
@@ -135,7 +135,7 @@ async fn hostile_pdfs_are_refused_or_drawn_in_bounded_time_and_the_next_one_is_f
         ("a vast page", written(&[CATALOGUE, ONE_PAGE, vast], "")),
         ("locked", written(&[CATALOGUE, ONE_PAGE, page, &shown, &itself], locked)),
     ];
-    let renderer = renderer();
+    let renderer = hasty_renderer();
     for (name, pdf) in cases {
         let faxed = tokio::time::timeout(Duration::from_secs(20), fax(&renderer, &[("a.pdf", pdf)])).await;
         match faxed.unwrap_or_else(|_| panic!("{name}: it takes too long")) {
@@ -146,7 +146,7 @@ async fn hostile_pdfs_are_refused_or_drawn_in_bounded_time_and_the_next_one_is_f
             }
         }
     }
-    let good = typeset(&renderer, "good").await;
+    let good = typeset(&patient_renderer(), "good").await;
     assert_eq!(fax(&renderer, &[("a.pdf", good)]).await.expect("a fax").octets.len(), 1);
 }
 

@@ -4,7 +4,6 @@
 
 use image::{GrayImage, imageops};
 
-use super::ink;
 use crate::channel::Resolution;
 
 /// Dots in a line.
@@ -49,6 +48,11 @@ impl Paper {
         }
     }
 
+    /// Whether so many lines go on one page; fax machines print a little less or more than A4.
+    pub(super) fn takes(self, lines: u32) -> bool {
+        lines <= round((DOWN[1] + 10.0 * SLACK) * self.lines_per_mm())
+    }
+
     fn lines_per_mm(self) -> f32 {
         match self.resolution {
             Resolution::Normal => 3.85,
@@ -85,17 +89,17 @@ impl Place {
         if self.turned { (self.height, self.width) } else { (self.width, self.height) }
     }
 
-    /// The page with `drawing`, which is as large as [`Self::drawn`] says, in the middle of its top.
-    pub(super) fn page(self, drawing: GrayImage) -> super::Page {
+    /// The sheet with `drawing`, which is as large as [`Self::drawn`] says, in the middle of its top.
+    pub(super) fn laid(self, drawing: GrayImage) -> GrayImage {
         let drawing = if self.turned { imageops::rotate90(&drawing) } else { drawing };
-        let mut page = GrayImage::from_raw(WIDTH, self.lines, vec![WHITE; (WIDTH * self.lines) as usize])
+        let mut sheet = GrayImage::from_raw(WIDTH, self.lines, vec![WHITE; (WIDTH * self.lines) as usize])
             .expect("there are as many dots as its size says");
         let (left, width) = (((WIDTH - self.width) / 2) as usize, self.width as usize);
-        let rows = page.chunks_exact_mut(WIDTH as usize).zip(drawing.chunks_exact(width));
+        let rows = sheet.chunks_exact_mut(WIDTH as usize).zip(drawing.chunks_exact(width));
         for (row, drawn) in rows {
             row[left..left + width].copy_from_slice(drawn);
         }
-        ink::page(&page)
+        sheet
     }
 }
 

@@ -15,7 +15,7 @@ use hayro::{
 use image::GrayImage;
 
 use super::{
-    Sheet, Unfit,
+    Sheet, Unfit, ink,
     paper::{Paper, Place},
     too_many,
 };
@@ -59,7 +59,7 @@ fn sheet(page: &Page<'_>, number: usize, paper: Paper) -> Result<Sheet, Unfit> {
     if missing.load(Ordering::Relaxed) {
         return Err(unreadable(format!("page {number} has a picture or letters that cannot be drawn")));
     }
-    Ok(Sheet::of(&place.page(drawing)))
+    Ok(Sheet::of(&ink::page(&place.laid(drawing))))
 }
 
 fn draw(page: &Page<'_>, (width, height): (f32, f32), place: Place, missing: Arc<AtomicBool>) -> GrayImage {

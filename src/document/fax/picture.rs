@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, imageops};
 
 use super::{
-    Page, Unfit,
+    Page, Unfit, ink,
     paper::{Paper, WHITE},
 };
 
@@ -71,5 +71,5 @@ pub(super) fn sized(shades: &GrayImage, (across, down): (f32, f32), paper: Paper
     let inches = |pixels: u32, density: f32| pixels as f32 / density * 25.4;
     let place = paper.place(inches(shades.width(), across), inches(shades.height(), down));
     let (width, height) = place.drawn();
-    place.page(imageops::resize(shades, width, height, imageops::FilterType::Triangle))
+    ink::page(&place.laid(imageops::resize(shades, width, height, imageops::FilterType::Triangle)))
 }

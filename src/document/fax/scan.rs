@@ -47,7 +47,7 @@ fn page(decoder: &mut Decoder<Cursor<&[u8]>>, paper: Paper) -> Result<Page, Unfi
     let density = density(decoder).map_err(unreadable)?;
     let scan = read(decoder).map_err(unreadable)?;
     let Scan { width, height, colours, pixels } = scan;
-    let as_it_is = width == WIDTH && (density.1 - paper.lines_per_inch() as f32).abs() < 5.0;
+    let as_it_is = width == WIDTH && paper.takes(height) && (density.1 - paper.lines_per_inch() as f32).abs() < 5.0;
     let picture = match (colours, pixels) {
         (ColorType::Gray(1), DecodingResult::U8(bits)) if as_it_is => return Ok(Page { bits: inverted(bits) }),
         (ColorType::Gray(1), DecodingResult::U8(bits)) => gray(width, height, spread(&bits, width)),

@@ -130,7 +130,7 @@ mod tests {
     impl Decoder for Read {
         fn push_pixels(&mut self, white: bool, count: u32) {
             for _ in 0..count {
-                if self.dots % 8 == 0 {
+                if self.dots.is_multiple_of(8) {
                     self.bits.push(0);
                 }
                 if !white {
