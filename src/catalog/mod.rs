@@ -7,6 +7,7 @@ pub mod batch;
 pub mod calendar;
 pub mod change;
 pub mod check;
+pub mod cover;
 pub mod document;
 mod draft;
 mod fault;
@@ -34,6 +35,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use cover::Cover;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
@@ -62,6 +64,9 @@ pub struct Batch {
     pub documents: Vec<Entry>,
     pub policy: Policy,
     pub message: Message,
+    /// The page that goes before the documents of a fax.
+    #[serde(default, skip_serializing_if = "Cover::is_default")]
+    pub cover: Cover,
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
+    Batch, Cover, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
     name::{named, titled},
     validate_document::held,
     validate_trigger,
@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
-pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
+pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
     let schedule = schedules(input.schedule, known, &mut faults);
@@ -38,6 +38,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         bundle: input.bundle.unwrap_or_default(),
         documents: Vec::new(),
         policy: policy(input.policy.unwrap_or_default(), &mut faults),
+        cover: Cover::read(input.message.as_mut().and_then(|message| message.cover.take()), known, &mut faults),
         message: message(input.message, &mut faults),
         accounts: input.accounts,
         keep: Keep::read(input.keep, &mut faults),

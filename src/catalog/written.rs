@@ -57,6 +57,7 @@ pub(super) fn batch(
             subject: Some(batch.message.subject),
             text: Some(batch.message.text),
             html: batch.message.html,
+            cover: batch.cover.written(),
         }),
         keep: batch.keep.written(),
         accounts: batch.accounts,
