@@ -64,7 +64,7 @@ fn written(objects: &[&str], trailer: &str) -> Bytes {
     let mut pdf = "%PDF-1.4\n".to_owned();
     let mut places = String::new();
     for (number, object) in (1..).zip(objects) {
-        write!(places, "{:010} 00000 n \n", pdf.len()).expect("written");
+        writeln!(places, "{:010} 00000 n ", pdf.len()).expect("written");
         write!(pdf, "{number} 0 obj\n{object}\nendobj\n").expect("written");
     }
     let (start, size) = (pdf.len(), objects.len() + 1);
