@@ -21,6 +21,7 @@
 //! | file, place | what came into a folder, an SFTP folder or an S3 prefix that a batch watches; one run each |
 //! | item | one document of one run, with its parameters; rendered once for all who get the same |
 //! | artifact | the bytes an item became: file name, media type, digest, pages |
+//! | rendition | what a transmission's artifacts became for the way out: the pages of a fax |
 //! | recipient, contact | who gets it, and a checked address of theirs on one channel |
 //! | audience | recipients that a query on a business database gives when a run begins; the run keeps them |
 //! | channel, account | a way out, and a configured way to use it |
@@ -53,7 +54,8 @@
 //!    question. Steps are added with the last chunk, none before.
 //! 4. `run/render.rs` takes its item up (`run/item.rs`), lets [`document`] make the bytes, stores them under their digest,
 //!    and has them named and the transmissions set free that wait for no other item (`run/artifact.rs`).
-//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims and opens the attempt (`run/attempt.rs`) where
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), or the pages that they become where a fax is sent
+//!    (`run/rendition/mod.rs`), claims and opens the attempt (`run/attempt.rs`) where
 //!    the account may be used ([`run::allowance`]), sends by [`channel`], and writes what `run/verdict.rs` makes of the
 //!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
 //! 6. `run/record.rs` counts the run's transmissions, after `run/turn.rs` turned from those that came to nothing to the next

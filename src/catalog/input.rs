@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     Twice, audience,
+    cover::Cover,
     trigger::{WrittenEvent, WrittenFile},
 };
 use crate::{contact::Send, document::Param, schedule};
@@ -173,6 +174,10 @@ pub struct Message {
     pub text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
+    /// Whether a fax begins with a page that says to whom and from whom it is, how many pages it has, and this text:
+    /// `true` (when absent), `false`, or a Typst file of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
 }
 
 /// A document as it is written: `kind` says which of the other fields it needs.

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod calendar;
 pub mod change;
 pub mod check;
+pub mod cover;
 pub mod csv;
 pub mod document;
 mod draft;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use audience::Audience;
+pub use cover::Cover;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
@@ -79,6 +81,9 @@ pub struct Batch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<Audience>,
     pub message: Message,
+    /// The page that goes before the documents of a fax.
+    #[serde(default, skip_serializing_if = "Cover::is_default")]
+    pub cover: Cover,
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,

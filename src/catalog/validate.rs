@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, audience, check, input,
+    Batch, Cover, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, audience, check, input,
     name::{named, titled},
     validate_document::held,
     validate_trigger,
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
-pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
+pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
     let schedule = schedules(input.schedule, known, &mut faults);
@@ -46,6 +46,7 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         country,
         duplicates: input.duplicates.unwrap_or_default(),
         audience,
+        cover: Cover::read(input.message.as_mut().and_then(|message| message.cover.take()), known, &mut faults),
         message: message(input.message, &mut faults),
         accounts: input.accounts,
         hours: hours((input.window.as_deref(), input.quiet.as_deref()), &mut faults),

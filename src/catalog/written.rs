@@ -60,6 +60,7 @@ pub(super) fn batch(
             subject: Some(batch.message.subject),
             text: Some(batch.message.text),
             html: batch.message.html,
+            cover: batch.cover.written(),
         }),
         window: batch.hours.window.map(|window| window.to_string()),
         quiet: batch.hours.quiet.map(|window| window.to_string()),

@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
 
-use super::{book, received};
+use super::{book, received, rendition};
 use crate::{
     document::archive::{Content, Entry, ManifestRow, UniqueNames, archive, manifest_head, manifest_lines},
     document::store::Store,
@@ -202,8 +202,8 @@ async fn rows(db: &PgPool, run: RunId, (transmission, position): (i64, i32)) -> 
     .with_context(|| format!("reading the manifest of run {run}"))
 }
 
-/// What proves a transmission: the bytes, and `evidence.json` with digests, attempts, transcripts, and later words of the
-/// far side as they came.
+/// What proves a transmission: the bytes, the pages that were faxed, and `evidence.json` with digests, attempts,
+/// transcripts, and later words of the far side as they came.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -222,6 +222,14 @@ pub async fn evidence(
     for file in carried(db, transmission.id).await? {
         let named = HashMap::from([(file.id, names.claim(&file.file))]);
         entries.push(entry(&file, &named, zone)?);
+    }
+    if let Some(pages) = rendition::kept(db, transmission.id).await? {
+        entries.push(Entry {
+            name: names.claim("fax.tiff"),
+            modified: pages.created_at.with_timezone(&zone).naive_local(),
+            media_type: "image/tiff".to_owned(),
+            content: Content::Blob { digest: pages.digest, size: u64::try_from(pages.size)? },
+        });
     }
     let text = serde_json::to_vec_pretty(&json!({ "transmission": transmission, "attempts": attempts }))?;
     entries.push(Entry {

@@ -172,10 +172,12 @@ impl Door {
     }
 }
 
-/// An engine whose mail goes nowhere.
+/// An engine whose mail and faxes go nowhere.
 fn engine(shelf: &catalog::Shelf) -> Engine {
     let mail: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "email" })).unwrap();
-    let channels = Channels::open(&BTreeMap::from([("mail".to_owned(), mail)])).unwrap();
+    let fax: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "fax" })).unwrap();
+    let accounts = BTreeMap::from([("mail".to_owned(), mail), ("paper".to_owned(), fax)]);
+    let channels = Channels::open(&accounts).unwrap();
     let toolbox = Toolbox {
         renderer: Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), RendererConfig::default()),
         http: Client::new(&RemoteConfig { allow: Vec::new() }).unwrap(),

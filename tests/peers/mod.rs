@@ -519,6 +519,11 @@ impl Drop for Own {
     }
 }
 
+/// libtiff's `tiffcp`, which reads and writes TIFF files of all kinds.
+pub fn tiffcp() -> PathBuf {
+    PathBuf::from(&env("libtiff")["TIFFCP"])
+}
+
 fn env(peer: &str) -> BTreeMap<String, String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers");
     env_in(&std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from), peer)

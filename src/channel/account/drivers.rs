@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::super::{
+    Form,
     config::{AccountConfig, AccountFault},
     discard::Discard,
     driver::Driver,
@@ -39,13 +40,16 @@ pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Box<dyn Driv
         "twilio" => (own("sms")?, Box::new(Twilio::open(&url, config)?)),
         "kannel" => (own("sms")?, Box::new(Kannel::open(&url, config)?)),
         "folder" => {
-            let channel = stand_in(config, "folder", &["folder", "email"])?;
+            let channel = stand_in(config, "folder", &["folder", "email", "fax", "sms"])?;
             (channel, Box::new(Folder::open(&url, config, channel)?))
         }
-        "discard" => (stand_in(config, "discard", &REHEARSED)?, Box::new(Discard)),
         "sftp" | "ftp" | "ftps" | "s3" | "webdav" => {
             let (channel, files) = Files::open(config)?;
             (own(channel)?, Box::new(files))
+        }
+        "discard" => {
+            let channel = stand_in(config, "discard", &REHEARSED)?;
+            (channel, Box::new(Discard { form: Form::rehearsed(channel) }))
         }
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
@@ -58,6 +62,6 @@ fn stand_in(config: &AccountConfig, own: &'static str, allowed: &[&'static str])
     };
     allowed.iter().copied().find(|it| it == wanted).ok_or_else(|| AccountFault::Channel {
         channel: wanted.clone(),
-        remedy: "leave it out, or write `email` for a folder, any channel but pickup for discard",
+        remedy: "leave it out, or write `email`, `fax` or `sms` for a folder, any channel but pickup for discard",
     })
 }

@@ -75,7 +75,7 @@ fn an_account_that_cannot_work_says_what_to_write() {
         (
             "smtp://host",
             |it| it.channel = Some("fax".to_owned()),
-            "`channel` cannot be `fax`; leave it out, or write `email` for a folder, any channel but pickup for discard",
+            "`channel` cannot be `fax`; leave it out, or write `email`, `fax` or `sms` for a folder, any channel but pickup for discard",
         ),
         (
             "smtp://host",

@@ -10,6 +10,7 @@ mod document_body;
 mod documents;
 mod events;
 mod files;
+mod pages;
 mod recipients;
 mod reports;
 mod run_acts;
@@ -41,6 +42,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(run_files::router())
         .merge(run_events::router())
         .merge(transmissions::router())
+        .merge(pages::router())
         .merge(sending::router())
         .merge(documents::router())
         .merge(calendars::router())

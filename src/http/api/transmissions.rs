@@ -147,14 +147,14 @@ async fn evidence(State(app): State<App>, Anyone(caller): Anyone, Id(id): Id) ->
 }
 
 /// A transmission of a run that the caller may see.
-async fn find(app: &App, caller: &Caller, id: TransmissionId) -> Result<Transmission, Problem> {
+pub(super) async fn find(app: &App, caller: &Caller, id: TransmissionId) -> Result<Transmission, Problem> {
     let found = book::transmission(&app.shelf.db, id).await?;
     let found = found.ok_or_else(|| Problem::not_found("transmission", id))?;
     let seen = book::run(&app.shelf.db, found.run, caller.only()).await?;
     seen.map(|_| found).ok_or_else(|| Problem::not_found("transmission", id))
 }
 
-async fn note(app: &App, caller: &Caller, (action, id): (&str, i64)) -> Result<(), Problem> {
+pub(super) async fn note(app: &App, caller: &Caller, (action, id): (&str, i64)) -> Result<(), Problem> {
     let deed = Deed { action, object: &id.to_string(), detail: json!({}) };
     Ok(audit::note(&app.shelf.db, &author(caller, app), deed).await?)
 }
