@@ -21,7 +21,9 @@
 //! | file, place | what came into a folder, an SFTP folder or an S3 prefix that a batch watches; one run each |
 //! | item | one document of one run, with its parameters; rendered once for all who get the same |
 //! | artifact | the bytes an item became: file name, media type, digest, pages |
+//! | rendition | what a transmission's artifacts became for the way out: the pages of a fax |
 //! | recipient, contact | who gets it, and a checked address of theirs on one channel |
+//! | audience | recipients that a query on a business database gives when a run begins; the run keeps them |
 //! | channel, account | a way out, and a configured way to use it |
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
@@ -48,16 +50,19 @@
 //!    batch's revision, the workflow's version and the user's attributes, and adds the first step with its hint.
 //! 2. [`queue`] writes the job, [`worker`] reads it, `run/perform.rs` finds its steps and their file, `run/claim.rs` claims
 //!    them. What concurrent steps ask of the database goes there together (`run/together.rs`): each waits for its own.
-//! 3. `run/expand.rs` writes items and transmissions, 500 recipients at a time; `run/plan.rs` works them out without
-//!    touching a row, so that `run/preview.rs` can ask the same question. Steps are added with the last chunk, none before.
+//! 3. `run/expand.rs` gathers the rows of an audience (`gather`), then writes items and transmissions, 500 recipients at a
+//!    time; `run/survey.rs` and `run/plan.rs` work them out without writing a row, so that `run/preview.rs` can ask the same
+//!    question. Steps are added with the last chunk, none before.
 //! 4. `run/render.rs` takes its item up (`run/item.rs`), lets [`document`] make the bytes, stores them under their digest,
 //!    and has them named and the transmissions set free that wait for no other item (`run/artifact.rs`).
-//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims and opens the attempt (`run/attempt.rs`) where
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), or the pages that they become where a fax is sent
+//!    (`run/rendition/mod.rs`), claims and opens the attempt (`run/attempt.rs`) where
 //!    the account may be used ([`run::allowance`]), sends by [`channel`], and writes what `run/verdict.rs` makes of the
 //!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow. Where files are too
 //!    large, or the account is one for it, a link goes out instead (`run/link.rs`), and the door tells of downloads
 //!    ([`run::pickup`]).
-//! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
+//! 6. `run/record.rs` counts the run's transmissions, after `run/turn.rs` turned from those that came to nothing to the next
+//!    contact, where the policy is `fallback`. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`]. What belongs to no run, and who
 //!    is not told by mail, gets a letter (`run/letter.rs`): alarms and digests, written by [`sweep`].

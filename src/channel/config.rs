@@ -2,18 +2,28 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     channel::{Settle, Silence},
     contact::mailbox::MailboxError,
+    schedule::Flaw,
     secret::Secret,
+    source::place::Exists,
 };
 
 /// One account of the configuration. The scheme of its `url` names the driver:
 ///
 /// - `smtp://user:password@host:587?tls=starttls|tls|none` and `smtps://user:password@host`
+/// - `telnyx://CONNECTION:KEY@api.telnyx.com` and `sinch://KEY:SECRET@fax.api.sinch.com/PROJECT`
+/// - `smsapi://:TOKEN@api.smsapi.com`, `twilio://ACCOUNT:TOKEN@api.twilio.com` and `kannel://user:password@host:13013`
 /// - `folder:///path?format=files|eml`
+/// - `hylafax://user:password@host:4559`
+/// - `faxmail://user:password@host:587?tls=starttls|tls|none`
+/// - `sftp://user:password@host:22/folder` with `host_key`, `ftp://user:password@host:21/folder?tls=starttls|tls|none`,
+///   `ftps://`, `webdav://user:password@host/folder?tls=none&method=put` and
+///   `s3://key:secret@host/bucket/folder?region=eu-central-1&tls=none&style=host`
 /// - `discard:`
 /// - `pickup:`
 #[derive(Clone, Deserialize)]
@@ -21,7 +31,8 @@ use crate::{
 pub struct AccountConfig {
     /// Where it leads. User name and password stand percent-encoded in it.
     pub url: String,
-    /// The sender of e-mail: `reports@example.org` or `Reports <reports@example.org>`.
+    /// The sender of e-mail: `reports@example.org` or `Reports <reports@example.org>`; of faxes, their number; of text
+    /// messages, a number or a name.
     #[serde(default)]
     pub from: Option<String>,
     /// The channel a `folder` or `discard` account stands in for, such as `email`; its own when absent.
@@ -47,13 +58,31 @@ pub struct AccountConfig {
     /// Where the far side may call back, when the world can reach the doors.
     #[serde(default)]
     pub callback: Option<String>,
+    /// The public key by which Telnyx signs what it says.
+    #[serde(default)]
+    pub verify: Option<String>,
+    /// How many parts a text message may have.
+    #[serde(default = "six")]
+    pub max_parts: usize,
+    /// Whether letters of text messages that would double their price are replaced by plain ones.
+    #[serde(default)]
+    pub transliterate: bool,
     /// A file of root certificates (PEM) to trust besides the machine's own.
     #[serde(default)]
     pub ca: Option<PathBuf>,
     /// How long the far side may take for any one answer.
     #[serde(default = "minute", with = "humantime_serde")]
     pub timeout: Duration,
-    /// How long a mail server may take to read a message and answer it. RFC 5321 asks for ten minutes: less means that
+    /// The key of an SFTP server, as `ssh-keyscan` prints it, or its fingerprint.
+    #[serde(default)]
+    pub host_key: Option<String>,
+    /// The file of a private key for it.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// What servers with files do where other bytes have a file's name.
+    #[serde(default)]
+    pub exists: Exists,
+    /// How long a mail server may take to read a message and answer it, or a server with files to take one file. RFC 5321 asks for ten minutes: less means that
     /// slow servers get messages twice.
     #[serde(default = "ten_minutes", with = "humantime_serde")]
     pub final_timeout: Duration,
@@ -63,12 +92,27 @@ pub struct AccountConfig {
     /// What may be sent at most, all nodes together.
     #[serde(default)]
     pub limits: Limits,
+    /// What one contact, and one domain, may be sent at most, by all accounts and nodes together.
+    #[serde(default)]
+    pub each: Each,
+    /// When it sends.
+    #[serde(default)]
+    pub window: Option<String>,
+    /// When it does not, by the clocks of the recipient.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// The zone its window is in; the batch's when absent.
+    #[serde(default)]
+    pub zone: Option<Tz>,
     /// The least time to wait when a server greylists. Less is mostly in vain.
     #[serde(default = "five_minutes", with = "humantime_serde")]
     pub greylist: Duration,
     /// For rehearsals with `folder` and `discard`: contacts to refuse, `*` standing for anything.
     #[serde(default)]
     pub refuse: Vec<String>,
+    /// How it faxes.
+    #[serde(default)]
+    pub fax: FaxConfig,
     /// The most bytes of files that one message carries.
     #[serde(default)]
     pub attach_limit: Option<u64>,
@@ -102,6 +146,36 @@ pub enum TooLarge {
     Refuse,
 }
 
+/// How an account faxes. What is left out is as the driver has it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaxConfig {
+    /// The number of the line, shown to the machine at the other end.
+    #[serde(default)]
+    pub station: Option<String>,
+    /// The line above each page: `{from} {station}|{date}|page {page} of {pages}`.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// `fine` or `normal`.
+    #[serde(default)]
+    pub resolution: Option<String>,
+    /// `a4` or `letter`.
+    #[serde(default)]
+    pub paper: Option<String>,
+    /// The modem to call with.
+    #[serde(default)]
+    pub modem: Option<String>,
+    /// What becomes of the number: `9{number}`, `{digits}@fax.example.org`.
+    #[serde(default)]
+    pub dial: Option<String>,
+    /// How often the fax server calls by itself.
+    #[serde(default)]
+    pub dials: Option<u16>,
+    /// How long a fax may wait for the line.
+    #[serde(default, with = "humantime_serde")]
+    pub expire: Option<Duration>,
+}
+
 /// What may be sent by an account at most, all nodes together. Nothing is counted for an account without limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +186,16 @@ pub struct Limits {
     /// How many begun in any minute.
     #[serde(default)]
     pub per_minute: Option<NonZeroUsize>,
+}
+
+/// What may be sent at most to one contact, and to all mailboxes of one domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Each {
+    #[serde(default)]
+    pub contact: Limits,
+    #[serde(default)]
+    pub domain: Limits,
 }
 
 fn minute() -> Duration {
@@ -138,6 +222,10 @@ fn fortnight() -> Duration {
     Duration::from_secs(14 * 24 * 60 * 60)
 }
 
+fn six() -> usize {
+    6
+}
+
 fn four() -> usize {
     4
 }
@@ -155,13 +243,24 @@ impl AccountConfig {
             bounces_within: two_days(),
             return_path: None,
             callback: None,
+            verify: None,
+            max_parts: six(),
+            transliterate: false,
             ca: None,
+            host_key: None,
+            key: None,
+            exists: Exists::default(),
             timeout: minute(),
             final_timeout: ten_minutes(),
             connections: four(),
             limits: Limits::default(),
+            each: Each::default(),
+            window: None,
+            quiet: None,
+            zone: None,
             greylist: five_minutes(),
             refuse: Vec::new(),
+            fax: FaxConfig::default(),
             attach_limit: None,
             too_large: None,
             links: None,
@@ -171,6 +270,10 @@ impl AccountConfig {
             unclaimed: None,
         }
     }
+}
+
+fn told(flaws: &[Flaw]) -> String {
+    flaws.iter().map(|flaw| format!("`{}`: {}", flaw.field, flaw.text)).collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Debug for AccountConfig {
@@ -208,6 +311,8 @@ pub enum AccountFault {
     Parameter(&'static str),
     #[error("user name and password in `url` are not UTF-8 once their percent signs are read")]
     Credentials,
+    #[error("{0}")]
+    Incomplete(&'static str),
     #[error("`from` is missing; write the sender, such as Reports <reports@example.org>")]
     NoSender,
     #[error("`from` cannot be read; write it as reports@example.org or Reports <reports@example.org>")]
@@ -220,6 +325,8 @@ pub enum AccountFault {
     Certificate(String),
     #[error("`refuse` is for rehearsals with folder and discard accounts only; take it out")]
     Rehearsal,
+    #[error("{}", told(.0))]
+    Hours(Vec<Flaw>),
     #[error("`bounces` {0}")]
     Bounces(String),
     #[error("`return_path` is no address; write one such as bounces@example.org or bounces+*@example.org")]
@@ -234,4 +341,7 @@ pub enum AccountFault {
     NoMailAccount,
     #[error("`connections` is 0; write how many each node may have open, such as 4")]
     NoConnections,
+    // Holds no password: the server's own words for what is wrong with it.
+    #[error("{0}")]
+    Files(String),
 }

@@ -223,6 +223,11 @@ pub(super) fn author(app: &App) -> Author {
 pub(crate) fn log_to_stderr(config: &Config, level: &str) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // It writes passwords at the level `trace`.
+    let filter = match "suppaftp=info".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {

@@ -80,7 +80,9 @@ impl App {
 
     /// What the settings bring along for batches to name.
     fn outside(&self) -> Outside {
-        Outside { accounts: (*self.accounts).clone(), places: self.engine.places.clone() }
+        let data = self.engine.data.names().map(str::to_owned).collect();
+        let (places, country) = (self.engine.places.clone(), self.engine.country);
+        Outside { accounts: (*self.accounts).clone(), places, data, country }
     }
 
     /// The same doors, which the world reaches at `public`.

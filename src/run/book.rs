@@ -200,6 +200,8 @@ pub struct Transmission {
     pub possibly_twice: bool,
     /// The transmission that this one sends again.
     pub resend_of: Option<TransmissionId>,
+    /// The transmission to another contact that came to nothing, and that this one follows.
+    pub turned_from: Option<TransmissionId>,
     /// What a queued one waits for, when it is neither its time nor a worker.
     pub waits_for: Option<String>,
     /// Whether a link goes out instead of its files.
@@ -263,7 +265,7 @@ async fn read(
         r#"
         select transmission.id as "id: TransmissionId", transmission.run as "run: RunId", recipient_name, channel,
                transmission.account, contact, transmission.state as "state: TransmissionState", transmission.reason, proof, attempts, next_at,
-               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", documents.list as documents,
+               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", turned_from as "turned_from: TransmissionId", documents.list as documents,
                case when transmission.state <> 'queued' then null
                     when installation.paused_at is not null then 'all sending is paused: ' || installation.paused_why
                     when run.paused_at is not null then 'its run is paused'
@@ -323,6 +325,7 @@ async fn read(
                 sent_at: row.sent_at,
                 possibly_twice: row.possibly_twice,
                 resend_of: row.resend_of,
+                turned_from: row.turned_from,
                 waits_for: row.waits_for,
                 by_link: row.by_link,
                 progress: row.progress,

@@ -15,9 +15,10 @@ use super::{
     Counts, Engine, RunState, StepState,
     claim::{self, Held},
     frozen::{self, Frozen},
-    log,
+    log, turn,
 };
 use crate::{
+    contact::Send,
     id::{RunId, StepId},
     queue::{self, Hint},
     workflow::Kind,
@@ -105,6 +106,9 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     let frozen = frozen::of(engine, claim.run).await?;
     let began = std::time::Instant::now();
     let mut db = engine.db.begin().await.context("beginning to count a run")?;
+    if frozen.batch.policy.send != Send::All && lock(&mut db, claim.run).await?.cancelled_at.is_none() {
+        turn::turn(engine, &mut db, &frozen, engine.clock.now()).await?;
+    }
     let (counts, awaited) = counts(&mut db, claim.run).await?;
     let rest = PAUSE.max(began.elapsed() * REST);
     let now = engine.clock.now();

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, Event, StepState, TransmissionState,
     awaited::{self, Expected},
-    expand, frozen, parcel, record, render,
+    errand, expand, frozen, parcel, record, render,
 };
 use crate::{
     channel::{Settle, account::Account},
@@ -39,7 +39,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
             select step.id from step join run on run.id = step.run
              where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
-               and (step.kind <> 'transmit' or not exists (
+               and (step.kind not in ('transmit', 'put', 'move') or not exists (
                        select from installation
                         where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
@@ -47,7 +47,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
             select step.id from step join run on run.id = step.run
              where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
-               and (step.kind <> 'transmit' or not exists (
+               and (step.kind not in ('transmit', 'put', 'move') or not exists (
                        select from installation
                         where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
@@ -167,6 +167,10 @@ async fn poison(engine: &Engine, db: &mut PgConnection, lapsed: &Lapsed, now: Da
         (Kind::Expand, _) => {
             let frozen = frozen::of(engine, lapsed.run).await?;
             expand::give_up(db, &frozen, &lapsed.name, &reason, now).await
+        }
+        (Kind::Fetch | Kind::Put | Kind::Move, _) => {
+            let frozen = frozen::of(engine, lapsed.run).await?;
+            errand::give_up(db, &frozen, &lapsed.name, &reason, now).await
         }
         _ => record::give_up(db, lapsed.run, &reason.text, now).await,
     }

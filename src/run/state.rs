@@ -6,6 +6,7 @@
 //! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed | queued | uncertain;  skipped, cancelled
 //!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
 //!               by later word of the far side:  failed | queued ─▶ delivered,  delivered ─▶ failed
+//!               when another contact is tried:  failed ─▶ skipped
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
 
@@ -73,6 +74,8 @@ pub enum Event {
     Retried,
     /// An uncertain attempt is repeated.
     Repeated,
+    /// The next contact of its recipient is tried instead.
+    Turned,
     /// The far side says later that it has arrived after all.
     Arrived,
     /// The far side says later that it came back.
@@ -152,6 +155,7 @@ impl TransmissionState {
             (S::Sending | S::Accepted, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
             (S::Queued, Event::Cancelled) | (S::Accepted, Event::Withdrawn) => Some(S::Cancelled),
+            (S::Failed, Event::Turned) => Some(S::Skipped),
             (S::Failed, Event::Retried) | (S::Uncertain, Event::Repeated) => Some(S::Queued),
             _ => None,
         }
@@ -217,7 +221,7 @@ mod tests {
         TransmissionState::Cancelled,
     ];
 
-    const EVENTS: [Event; 14] = [
+    const EVENTS: [Event; 15] = [
         Event::Claimed,
         Event::Accepted,
         Event::Delivered,
@@ -229,6 +233,7 @@ mod tests {
         Event::Cancelled,
         Event::Retried,
         Event::Repeated,
+        Event::Turned,
         Event::Arrived,
         Event::Returned,
         Event::Withdrawn,

@@ -12,10 +12,10 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Engine, Event, StepState, TransmissionState,
+    Engine, Event, StepState, TransmissionState, allowance,
     attempt::{Opened, Opening},
     claim, late, link,
-    parcel::{self, Ready, Wanted},
+    parcel::{self, Ready, Unready, Wanted},
     record,
     verdict::Closing,
 };
@@ -36,7 +36,10 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     // What still waits for a connection when the node is asked to stop has not begun.
     let ready = match engine.stopping.run_until_cancelled(parcel::pack(engine, found)).await.transpose()? {
         Some(Ok(ready)) => ready,
-        Some(Err(reason)) => return stop(engine, (run, step, transmission), &reason).await,
+        Some(Err(Unready::Never(reason))) => return stop(engine, (run, step, transmission), &reason).await,
+        Some(Err(Unready::Until(account, wait))) => {
+            return allowance::put_off(engine, (step, account.name()), wait).await;
+        }
         None => return leave(engine, step).await,
     };
     let Ready { account, turn, parcel, frozen, link } = ready;
@@ -46,7 +49,9 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     };
     let (name, limits) = (account.name().to_owned(), account.limits());
     let begun = Instant::now();
-    let opening = Opening { step, transmission, account: name.clone(), limits };
+    let shares = allowance::shares(account, &parcel.contact);
+    let turns = !shares.is_empty();
+    let opening = Opening { step, transmission, account: name.clone(), limits, shares };
     let Some(Opened { claim, number, began_at, probe }) = engine.together.open.ask(engine, opening).await? else {
         return Ok(());
     };
@@ -71,6 +76,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         key,
         account: name,
         limits,
+        turns,
         began_at,
         probe,
         report,

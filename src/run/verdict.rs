@@ -31,6 +31,8 @@ pub(super) struct Closing {
     pub key: String,
     pub account: String,
     pub limits: Limits,
+    /// Whether it has turns at contacts.
+    pub turns: bool,
     pub began_at: DateTime<Utc>,
     /// Whether it was to try an account that was paused.
     pub probe: bool,
@@ -151,6 +153,7 @@ mod tests {
             key: "1-1-0".to_owned(),
             account: "mail".to_owned(),
             limits: Limits::default(),
+            turns: false,
             began_at: DateTime::<Utc>::MIN_UTC,
             probe: false,
             report: Report::new(lost),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::reason::Reason;
 
+pub mod data;
 pub mod http;
 pub mod place;
 pub(crate) mod tls;

@@ -56,7 +56,8 @@ impl Door {
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
         let engine = engine(&shelf);
-        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let accounts = [("mail", "email"), ("line", "fax")];
+        let accounts = accounts.map(|(name, channel)| (name.to_owned(), channel.to_owned())).into();
         let app = http::App::new(engine.clone(), accounts, LIMIT);
         Self { router: http::router(app).unwrap(), engine, db, admin }
     }
@@ -171,10 +172,12 @@ impl Door {
     }
 }
 
-/// An engine whose mail goes nowhere.
+/// An engine whose mail and faxes go nowhere.
 fn engine(shelf: &catalog::Shelf) -> Engine {
     let mail: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "email" })).unwrap();
-    let channels = Channels::open(&BTreeMap::from([("mail".to_owned(), mail)])).unwrap();
+    let fax: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "fax" })).unwrap();
+    let accounts = BTreeMap::from([("mail".to_owned(), mail), ("paper".to_owned(), fax)]);
+    let channels = Channels::open(&accounts).unwrap();
     let toolbox = Toolbox {
         renderer: Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), RendererConfig::default()),
         http: Client::new(&RemoteConfig { allow: Vec::new() }).unwrap(),

@@ -9,6 +9,7 @@ mod documents;
 mod door;
 mod events;
 mod firing;
+mod pages;
 mod people;
 mod recipients;
 mod runs;

@@ -5,16 +5,26 @@ use std::sync::Arc;
 use url::Url;
 
 use super::super::{
+    Form,
     config::{AccountConfig, AccountFault},
     discard::Discard,
     driver::Driver,
     email::Email,
+    fax::{hylafax::HylaFax, mail::FaxMail, sinch::Sinch, telnyx::Telnyx},
+    files::Files,
     folder::Folder,
     pickup::{Mail, Pickup},
+    sms::{kannel::Kannel, smsapi::SmsApi, twilio::Twilio},
 };
 
+/// What can be thrown away instead of being sent.
+const REHEARSED: [&str; 9] = ["discard", "email", "fax", "sms", "folder", "sftp", "ftp", "s3", "webdav"];
+
 /// What a URL may begin with.
-const DRIVERS: [&str; 5] = ["smtp", "smtps", "folder", "discard", "pickup"];
+const DRIVERS: [&str; 17] = [
+    "smtp", "smtps", "hylafax", "faxmail", "telnyx", "sinch", "smsapi", "twilio", "kannel", "sftp", "ftp", "ftps",
+    "s3", "webdav", "folder", "discard", "pickup",
+];
 
 /// The channel that `config` serves, and its driver; `mail` is the account that it mails by.
 pub(super) fn open(
@@ -28,11 +38,25 @@ pub(super) fn open(
     let own = |channel| stand_in(config, channel, &[channel]);
     Ok(match url.scheme() {
         "smtp" | "smtps" => (own("email")?, Arc::new(Email::open(&url, config)?)),
+        "hylafax" => (own("fax")?, Arc::new(HylaFax::open(&url, config)?)),
+        "faxmail" => (own("fax")?, Arc::new(FaxMail::open(&url, config)?)),
+        "telnyx" => (own("fax")?, Arc::new(Telnyx::open(&url, config)?)),
+        "sinch" => (own("fax")?, Arc::new(Sinch::open(&url, config)?)),
+        "smsapi" => (own("sms")?, Arc::new(SmsApi::open(&url, config)?)),
+        "twilio" => (own("sms")?, Arc::new(Twilio::open(&url, config)?)),
+        "kannel" => (own("sms")?, Arc::new(Kannel::open(&url, config)?)),
         "folder" => {
-            let channel = stand_in(config, "folder", &["folder", "email"])?;
+            let channel = stand_in(config, "folder", &["folder", "email", "fax", "sms"])?;
             (channel, Arc::new(Folder::open(&url, config, channel)?))
         }
-        "discard" => (stand_in(config, "discard", &["discard", "folder", "email"])?, Arc::new(Discard)),
+        "sftp" | "ftp" | "ftps" | "s3" | "webdav" => {
+            let (channel, files) = Files::open(config)?;
+            (own(channel)?, Arc::new(files))
+        }
+        "discard" => {
+            let channel = stand_in(config, "discard", &REHEARSED)?;
+            (channel, Arc::new(Discard { form: Form::rehearsed(channel) }))
+        }
         "pickup" => (own("pickup")?, Arc::new(Pickup::open(&url, config, mail)?)),
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
@@ -45,6 +69,6 @@ fn stand_in(config: &AccountConfig, own: &'static str, allowed: &[&'static str])
     };
     allowed.iter().copied().find(|it| it == wanted).ok_or_else(|| AccountFault::Channel {
         channel: wanted.clone(),
-        remedy: "leave it out, or write `email` for a folder, `email` or `folder` for discard",
+        remedy: "leave it out, or write `email`, `fax` or `sms` for a folder, any channel but pickup for discard",
     })
 }

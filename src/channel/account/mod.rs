@@ -7,14 +7,17 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Limits, TooLarge};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Each, FaxConfig, Limits, TooLarge};
 pub use channels::Channels;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use chrono_tz::Tz;
 
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
+    schedule::Hours,
 };
 
 use super::{
@@ -30,6 +33,9 @@ pub struct Account {
     settle: Option<Settle>,
     ask_for: Duration,
     limits: Limits,
+    each: Each,
+    hours: Hours,
+    zone: Option<Tz>,
     refuse: Vec<String>,
     attach_limit: Option<u64>,
     too_large: Option<TooLarge>,
@@ -47,10 +53,27 @@ impl Account {
         let mail = mail.and_then(Self::mail);
         let (channel, driver) =
             drivers::open(config, mail).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
+        let hours = Hours::read(config.window.as_deref(), config.quiet.as_deref());
+        let fault = |flaws| AccountError { account: name.to_owned(), fault: AccountFault::Hours(flaws) };
+        let hours = hours.map_err(fault)?;
+        let (each, zone) = (each(config.each, channel), config.zone);
         let (settle, ask_for) = (config.settle, config.ask_for);
         let (limits, refuse) = (config.limits, config.refuse.clone());
         let (attach_limit, too_large) = (config.attach_limit, config.too_large);
-        Ok(Self { name: name.to_owned(), channel, settle, ask_for, limits, refuse, attach_limit, too_large, driver })
+        Ok(Self {
+            name: name.to_owned(),
+            channel,
+            settle,
+            ask_for,
+            limits,
+            each,
+            hours,
+            zone,
+            refuse,
+            attach_limit,
+            too_large,
+            driver,
+        })
     }
 
     /// The account as one that another one mails by.
@@ -81,6 +104,16 @@ impl Account {
     /// What it may send at most.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What one contact and one domain may be sent at most.
+    pub fn each(&self) -> Each {
+        self.each
+    }
+
+    /// When it sends, and in which zone that is; the batch's when nothing stands there.
+    pub fn hours(&self) -> (&Hours, Option<Tz>) {
+        (&self.hours, self.zone)
     }
 
     /// The form it wants files in.
@@ -175,6 +208,15 @@ impl Account {
         }
         Ok(contact)
     }
+}
+
+/// A line that is talking to a fax is busy for everybody else.
+fn each(written: Each, channel: &str) -> Each {
+    let mut each = written;
+    if channel == "fax" {
+        each.contact.at_once = each.contact.at_once.or(NonZeroUsize::new(1));
+    }
+    each
 }
 
 #[cfg(test)]

@@ -15,12 +15,11 @@ use lettre::transport::smtp::{
 };
 use tokio::time::timeout;
 
-use crate::channel::Outcome;
+use crate::channel::{Outcome, transcript::Transcript};
 
 use super::{
     classify::Stage,
     reply::{Reply, Trouble},
-    transcript::Transcript,
 };
 
 /// How long a server may take.

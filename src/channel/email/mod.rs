@@ -20,7 +20,6 @@ mod pool;
 mod reply;
 mod returns;
 mod server;
-mod transcript;
 
 use futures::future::{BoxFuture, FutureExt};
 use lettre::{
@@ -43,6 +42,7 @@ use super::{
     config::{AccountConfig, AccountFault},
     driver::{Driver, Turn, not_mine},
     token,
+    transcript::Transcript,
 };
 
 use self::{
@@ -52,7 +52,6 @@ use self::{
     reply::{Reply, Trouble},
     returns::{ReturnPath, Returns},
     server::Server,
-    transcript::Transcript,
 };
 
 /// A mail server with the sender it sends for.
@@ -90,7 +89,8 @@ impl Email {
         })
     }
 
-    async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
+    /// Makes one attempt to mail `parcel` to `to`.
+    pub(super) async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
@@ -103,8 +103,13 @@ impl Email {
         Report { transcript: transcript.into_text(), for_anybody, ..Report::new(outcome) }
     }
 
+    /// Waits until one of its connections is free.
+    pub(super) async fn next(&self) -> Turn<'_> {
+        Turn::of(self.pool.turn().await)
+    }
+
     /// Connects, signs in and takes leave.
-    async fn try_out(&self) -> Result<String, Reason> {
+    pub(super) async fn try_out(&self) -> Result<String, Reason> {
         let mut transcript = Transcript::default();
         match self.server.connect(&mut transcript).await {
             Ok(mut connection) => {
@@ -236,9 +241,8 @@ impl Driver for Email {
         self.returns.as_ref().and_then(Returns::inbox)
     }
 
-    /// Until one of its connections is free.
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.pool.turn().map(Turn::of).boxed()
+        self.next().boxed()
     }
 }
 

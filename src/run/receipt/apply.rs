@@ -18,7 +18,7 @@ use crate::{
     id::{RunId, TransmissionId},
     reason::Reason,
     run::{
-        Engine, Event, TransmissionState,
+        Engine, Event, TransmissionState, allowance,
         awaited::{self, Expected},
         frozen, log, parcel, record,
         turned_out::{self, Turn},
@@ -69,7 +69,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     let Some(place) = place else {
         return finish(db, &kept, home, "nothing: its run is being purged").await;
     };
-    let effect = match decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when()) {
+    let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
+    let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
+    let effect = match decision {
         Decision::Later => {
             put_off(&mut db, &kept, now).await?;
             return db.commit().await.context("putting off a word");
@@ -80,6 +82,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
         Decision::Move(event) => shift(engine, &mut db, (&kept, home, &place), event, now).await?,
         Decision::Again { reason, after } => again(engine, &mut db, (home, &place), (reason, after), now).await?,
     };
+    if moves {
+        release(&mut db, (&kept, home), now).await?;
+    }
     suppress(&mut db, &kept, &place, now).await?;
     finish(db, &kept, home, &effect).await
 }
@@ -314,6 +319,14 @@ async fn follow(
     }
     record::mark(db, run, now).await?;
     Ok(effect)
+}
+
+/// Notes what people answered, and hands on the turns at contacts that end with the word.
+async fn release(db: &mut PgConnection, (kept, home): (&Kept, Home), now: DateTime<Utc>) -> Result<()> {
+    if let Standing::Failed(reason) | Standing::Deferred { reason, .. } = &kept.standing {
+        allowance::note_answer(db, (home.transmission, home.attempt), reason, now).await?;
+    }
+    allowance::call_next(db, &[home.transmission], now).await
 }
 
 /// Nothing is sent any more to an address that does not exist.

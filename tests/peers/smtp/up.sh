@@ -25,14 +25,7 @@ plain=$(port plain) submission=$(port submission) smtps=$(port smtps)
 mkdir -p "$conf/sasl" "$queue" "$mail" "$tls" "$home/data"
 chown postfix "$mail" "$home/data"
 
-if [ ! -s "$tls/cert.pem" ]; then
-  # An authority of its own: TLS libraries refuse a certificate that is its own authority.
-  new_key=(openssl req -newkey rsa:2048 -nodes -batch)
-  "${new_key[@]}" -x509 -days 3650 -subj '/CN=Postbook test authority' -keyout "$tls/ca.key" -out "$tls/ca.pem"
-  "${new_key[@]}" -subj /CN=localhost -keyout "$tls/key.pem" -out "$tls/request.pem"
-  openssl x509 -req -days 3650 -in "$tls/request.pem" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial \
-    -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') -out "$tls/cert.pem"
-fi 2>"$state/openssl.log"
+[ -s "$tls/cert.pem" ] || certificate "$tls"
 
 if [ ! -s "$home/sasldb" ]; then
   printf 's3cret/+' | saslpasswd2 -p -c -f "$home/sasldb" -u test.local reports
