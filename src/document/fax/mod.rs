@@ -2,7 +2,7 @@
 //!
 //! PDFs and pictures are drawn at the size of their paper, made black and white, and written as one TIFF of ITU-T T.6
 //! pages, which servers send as it is. Reading what others made may crash or eat memory, so only the processes that
-//! render call [`pages`] and [`png`]; everybody may [`estimate`].
+//! render call [`pages`] and [`png()`]; everybody may [`estimate()`].
 
 mod cover;
 mod estimate;
