@@ -2,15 +2,12 @@
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::{Form, Outcome, Parcel, Permit, Proof, Report, driver::Driver};
+use super::{Outcome, Parcel, Permit, Proof, Report, driver::Driver};
 use crate::{contact::Contact, reason::Reason};
 
 /// Where nothing arrives.
 #[derive(Debug)]
-pub(super) struct Discard {
-    /// The form that is thrown away.
-    pub(super) form: Form,
-}
+pub(super) struct Discard;
 
 impl Driver for Discard {
     /// Says what would have been sent.
@@ -23,9 +20,5 @@ impl Driver for Discard {
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
         ready(Ok("throws everything away".to_owned())).boxed()
-    }
-
-    fn form(&self) -> Form {
-        self.form
     }
 }

@@ -172,10 +172,10 @@ impl Door {
     }
 }
 
-/// An engine whose mail and faxes go nowhere.
+/// An engine whose mail goes nowhere, and whose faxes would become pages in a folder that is not there.
 fn engine(shelf: &catalog::Shelf) -> Engine {
     let mail: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "email" })).unwrap();
-    let fax: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "fax" })).unwrap();
+    let fax: AccountConfig = serde_json::from_value(json!({ "url": "folder:///nowhere", "channel": "fax" })).unwrap();
     let accounts = BTreeMap::from([("mail".to_owned(), mail), ("paper".to_owned(), fax)]);
     let channels = Channels::open(&accounts).unwrap();
     let toolbox = Toolbox {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use url::Url;
 
 use super::super::{
-    Form,
     config::{AccountConfig, AccountFault},
     discard::Discard,
     driver::Driver,
@@ -53,10 +52,7 @@ pub(super) fn open(
             let (channel, files) = Files::open(config)?;
             (own(channel)?, Arc::new(files))
         }
-        "discard" => {
-            let channel = stand_in(config, "discard", &REHEARSED)?;
-            (channel, Arc::new(Discard { form: Form::rehearsed(channel) }))
-        }
+        "discard" => (stand_in(config, "discard", &REHEARSED)?, Arc::new(Discard)),
         "pickup" => (own("pickup")?, Arc::new(Pickup::open(&url, config, mail)?)),
         other => return Err(AccountFault::UnknownDriver { scheme: other.to_owned(), known: DRIVERS.join(", ") }),
     })
