@@ -156,6 +156,30 @@ pub async fn is_quiet(db: &PgPool, run: RunId) -> Result<bool> {
     .with_context(|| format!("looking whether run {run} is quiet"))
 }
 
+/// What is awaited of the far sides of `run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// How many transmissions wait for a word that holds the run.
+    pub count: i64,
+    /// How far one of them has come, in the far side's words.
+    pub progress: Option<String>,
+}
+
+/// What is awaited of the far sides of `run` before it ends.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn awaited(db: &PgPool, run: RunId) -> Result<Awaited> {
+    sqlx::query_as!(
+        Awaited,
+        r#"select count(*) as "count!", max(progress) as progress from awaited where run = $1 and holds"#,
+        run as RunId,
+    )
+    .fetch_one(db)
+    .await
+    .with_context(|| format!("looking at what run {run} waits for"))
+}
+
 /// The latest run of a batch that sent anything.
 ///
 /// # Errors
