@@ -2,6 +2,8 @@
 //! callbacks are believed. The services run in the test's own process, as their published descriptions have them; no
 //! account at a real one was used.
 
+#[path = "cloud/doors.rs"]
+mod doors;
 #[path = "cloud/doubt.rs"]
 mod doubt;
 #[path = "cloud/faults.rs"]

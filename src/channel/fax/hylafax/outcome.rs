@@ -29,7 +29,9 @@ pub(super) fn of(host: &str, stage: Stage, trouble: Trouble) -> Outcome {
     match trouble {
         Trouble::Lost(_) if stage == Stage::Submit => Outcome::Uncertain(reason),
         // What it does not set free may be what it has forgotten.
-        Trouble::Said(reply) if reply.code >= 500 && !matches!(stage, Stage::Question | Stage::Submit) => {
+        Trouble::Said(reply)
+            if reply.code >= 500 && !passes(&reply) && !matches!(stage, Stage::Question | Stage::Submit) =>
+        {
             Outcome::Refused(reason)
         }
         _ => Outcome::Deferred { reason, after: None },
@@ -54,7 +56,16 @@ pub(super) fn reason(host: &str, stage: Stage, trouble: &Trouble) -> Reason {
     }
 }
 
+/// When the file that jobs and documents are numbered by is not there, several of the server's processes make it at once,
+/// and all but one answer that they cannot, as if it were for good.
+fn passes(reply: &Reply) -> bool {
+    reply.text.contains("sequence number file")
+}
+
 fn scope(stage: Stage, reply: &Reply) -> Scope {
+    if passes(reply) {
+        return Scope::Attempt;
+    }
     let permanent = reply.code >= 500;
     match stage {
         Stage::Files if permanent => Scope::Document,
@@ -94,6 +105,15 @@ mod tests {
         ] {
             let reply = Reply { code, text: "no".to_owned() };
             assert_eq!(shown(stage, Trouble::Said(reply)), expected, "{stage}");
+        }
+    }
+
+    #[test]
+    fn processes_of_the_server_that_number_jobs_at_once_get_over_it() {
+        for (stage, code) in [(Stage::Job, 503), (Stage::Files, 553)] {
+            let text = "Unable to open sequence number file sendq/seqf; File exists..".to_owned();
+            let said = shown(stage, Trouble::Said(Reply { code, text }));
+            assert_eq!(said, format!("deferred Attempt hfaxd-{code}"));
         }
     }
 
