@@ -298,7 +298,10 @@ pub struct AccountError {
 /// What is wrong with an account, and what to write instead.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountFault {
-    #[error("`url` is none ({0}); write one such as smtp://user:password@mail.example.org:587")]
+    #[error(
+        "`url` is none ({0}); write one such as smtp://user:password@mail.example.org:587, with %2F for a slash and %40 \
+         for an at sign in user name and password"
+    )]
     Url(url::ParseError),
     #[error("there is no driver `{scheme}`; the known ones are {known}")]
     UnknownDriver { scheme: String, known: String },

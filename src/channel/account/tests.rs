@@ -34,7 +34,7 @@ fn an_account_that_cannot_work_says_what_to_write() {
         (
             "nonsense",
             |_| (),
-            "`url` is none (relative URL without a base); write one such as smtp://user:password@mail.example.org:587",
+            "`url` is none (relative URL without a base); write one such as smtp://user:password@mail.example.org:587, with %2F for a slash and %40 for an at sign in user name and password",
         ),
         (
             "pigeon://loft",
