@@ -19,11 +19,12 @@ use crate::{
     audit::{self, Author, Deed},
     catalog::{self, Outside, Shelf},
     channel::{
-        Settle,
-        account::{AccountConfig, Channels, Limits},
+        Settle, Silence,
+        account::{AccountConfig, Channels, Each, FaxConfig, Limits, TooLarge},
     },
     clock::Clock,
     config::{self, Config},
+    contact::Country,
     db::{self, Database, DatabaseError, installation::Pause},
     document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
     http,
@@ -31,7 +32,8 @@ use crate::{
     run::{Engine, Settings, act::ActError, sending},
     source::{
         self,
-        place::{self, Pattern, Places, PlacesConfig},
+        data::{DatabaseConfig, Databases},
+        place::{self, Exists, Pattern, Places, PlacesConfig, Server},
     },
     sweep,
     trigger::{
@@ -71,6 +73,7 @@ impl App {
     pub async fn open(config: Config, data: &Path, join: bool) -> Result<Self> {
         let channels = channels(&config)?;
         let places = places(&config)?;
+        let (databases, country) = (databases(&config)?, country(&config)?);
         let folders = folders(&config)?;
         let database = match join {
             true => Database::join(&config.database, data).await,
@@ -90,6 +93,7 @@ impl App {
             monitor: config.monitor.clone(),
         };
         let engine = Engine::new(database.pool.clone(), channels, toolbox, settings).on(clock).watching(places);
+        let engine = engine.asking(databases).calling_from(country);
         let shelf = Shelf { db: database.pool.clone(), store };
         Ok(Self { config, database, engine, shelf })
     }
@@ -158,8 +162,9 @@ impl App {
             .with_context(|| format!("the doors cannot be opened at {listen}; set `http.listen` to a free address"))?;
         let address = listener.local_addr().context("asking where the doors are")?;
         let body_limit = usize::try_from(self.config.http.body_limit.0).unwrap_or(usize::MAX);
-        let doors =
-            http::App::new(self.engine.clone(), accounts(&self.engine).accounts, body_limit).until(stop.clone());
+        let doors = http::App::new(self.engine.clone(), accounts(&self.engine).accounts, body_limit)
+            .reached_at(public(&self.config)?)
+            .until(stop.clone());
         let router = http::router(doors)?;
         tasks.spawn(http::serve(listener, router, http::Patience::default(), stop));
         Ok(format!("http://{address}"))
@@ -194,7 +199,8 @@ async fn keep_counting(database: &Database, engine: &Engine, stop: &Cancellation
 /// What the settings bring along, as checks of batches want it.
 pub fn accounts(engine: &Engine) -> Outside {
     let accounts = engine.channels.accounts().map(|it| (it.name().to_owned(), it.channel().to_owned()));
-    Outside { accounts: accounts.collect(), places: engine.places.clone() }
+    let data = engine.data.names().map(str::to_owned).collect();
+    Outside { accounts: accounts.collect(), places: engine.places.clone(), data, country: engine.country }
 }
 
 /// Where the world reaches the doors, without a slash at its end.
@@ -217,13 +223,41 @@ pub fn public(config: &Config) -> Result<Option<String>> {
 /// # Errors
 /// With what is wrong with any of them.
 pub fn channels(config: &Config) -> Result<Channels> {
-    let accounts = config.accounts().filter(|(_, account)| !Places::serves(account.url.expose()));
-    let accounts = accounts.map(|(name, account)| {
+    let accounts = config.accounts().map(|(name, account)| {
         let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
-        Ok((name.to_owned(), account_config(account, callback)))
+        let links = public(config)?.map(|public| format!("{public}/pickup"));
+        Ok((name.to_owned(), AccountConfig { links, ..account_config(account, callback) }))
     });
     let accounts = accounts.collect::<Result<_>>()?;
     Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
+}
+
+/// Registers the business databases; nothing is connected to yet.
+///
+/// # Errors
+/// With what is wrong with any of them.
+pub fn databases(config: &Config) -> Result<Databases> {
+    let configs = config.data.iter().map(|(name, data)| {
+        let timeout = data.timeout.unwrap_or(ANSWER_TIME);
+        let rows = data.rows.map_or(MOST_ROWS, |rows| rows.get().into());
+        (name.clone(), DatabaseConfig { url: data.url.clone(), timeout, rows })
+    });
+    Databases::open(&configs.collect()).map_err(|faults| listed("business databases", &faults))
+}
+
+/// How long a business database may take where its settings do not say, until the last row is read.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// How many rows it may give then. A query that joins too much gives more.
+const MOST_ROWS: u64 = 1_000_000;
+
+/// Where numbers are that do not say.
+///
+/// # Errors
+/// When the setting is no country.
+pub fn country(config: &Config) -> Result<Option<Country>> {
+    let country = config.contacts.country.as_deref().map(str::parse::<Country>).transpose();
+    country.map_err(|fault| anyhow!("`contacts.country` {fault}"))
 }
 
 /// Opens the places where files may come in.
@@ -231,13 +265,13 @@ pub fn channels(config: &Config) -> Result<Channels> {
 /// # Errors
 /// With what is wrong with any of their accounts.
 pub fn places(config: &Config) -> Result<Places> {
-    let accounts = config.accounts().filter(|(_, account)| Places::serves(account.url.expose()));
+    let accounts = config.accounts().filter(|(_, account)| Server::serves(account.url.expose()));
     let accounts = accounts.map(|(name, account)| {
         let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
         (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
     });
-    let (roots, timeout) = (config.files.roots.clone(), config.files.timeout);
-    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout };
+    let (roots, timeout, limit) = (config.files.roots.clone(), config.files.timeout, config.files.limit.0);
+    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout, limit };
     Places::open(&settings).map_err(|faults| listed("accounts", &faults))
 }
 
@@ -263,16 +297,64 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
             config::Settle::Hold => Settle::Hold,
             config::Settle::Ask => Settle::Ask,
         }),
+        ask_for: account.ask_for.unwrap_or(defaults.ask_for),
+        bounces: account.bounces.as_ref().map(|url| url.expose().to_owned()),
+        bounces_within: account.bounces_within.unwrap_or(defaults.bounces_within),
+        return_path: account.return_path.clone(),
         callback,
+        verify: account.verify.clone(),
+        max_parts: account.max_parts.map_or(defaults.max_parts, NonZeroUsize::get),
+        transliterate: account.transliterate,
         ca: account.ca.clone(),
+        host_key: account.host_key.clone(),
+        key: account.key.clone(),
+        exists: account.exists.map_or(defaults.exists, |exists| match exists {
+            config::Exists::Overwrite => Exists::Overwrite,
+            config::Exists::Suffix => Exists::Suffix,
+            config::Exists::Fail => Exists::Fail,
+        }),
         timeout: account.timeout.unwrap_or(defaults.timeout),
         // One node alone can have all turns.
         connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),
         limits: Limits { at_once: account.at_once, per_minute: account.per_minute },
+        each: Each {
+            contact: Limits { at_once: account.contact_at_once, per_minute: account.contact_per_minute },
+            domain: Limits { at_once: account.domain_at_once, per_minute: account.domain_per_minute },
+        },
+        window: account.window.clone(),
+        quiet: account.quiet.clone(),
+        zone: account.zone,
         greylist: account.greylist.unwrap_or(defaults.greylist),
         final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
         refuse: account.refuse.clone(),
+        fax: fax_config(account),
+        attach_limit: account.attach_limit.map(|limit| limit.0),
+        too_large: account.too_large.map(|it| match it {
+            config::TooLarge::Link => TooLarge::Link,
+            config::TooLarge::Refuse => TooLarge::Refuse,
+        }),
+        link_secret: account.link_secret.clone(),
+        lifetime: account.lifetime.unwrap_or(defaults.lifetime),
+        mail: account.mail.clone(),
+        unclaimed: account.unclaimed.map(|it| match it {
+            config::Unclaimed::Delivered => Silence::Delivered,
+            config::Unclaimed::Failed => Silence::Failed,
+            config::Unclaimed::Uncertain => Silence::Uncertain,
+        }),
         ..defaults
+    }
+}
+
+fn fax_config(account: &config::Account) -> FaxConfig {
+    FaxConfig {
+        station: account.station.clone(),
+        header: account.header.clone(),
+        resolution: account.resolution.clone(),
+        paper: account.paper.clone(),
+        modem: account.modem.clone(),
+        dial: account.dial.clone(),
+        dials: account.dials,
+        expire: account.expire,
     }
 }
 

@@ -21,11 +21,15 @@
 //! | file, place | what came into a folder, an SFTP folder or an S3 prefix that a batch watches; one run each |
 //! | item | one document of one run, with its parameters; rendered once for all who get the same |
 //! | artifact | the bytes an item became: file name, media type, digest, pages |
+//! | rendition | what a transmission's artifacts became for the way out: the pages of a fax |
 //! | recipient, contact | who gets it, and a checked address of theirs on one channel |
+//! | audience | recipients that a query on a business database gives when a run begins; the run keeps them |
 //! | channel, account | a way out, and a configured way to use it |
 //! | transmission | artifacts to one contact: the unit of state, retry and proof; a notice is one as well |
 //! | step | one node of the graph inside a run: once a run, an item or a transmission |
 //! | attempt, outcome | one try at a transmission, and what came of it: accepted, delivered, deferred, refused, uncertain |
+//! | receipt | later word from the far side: how something stands that it accepted, or of which nobody knows |
+//! | link, download | what stands for files that stay here, and each time that somebody fetched one by it |
 //! | calendar | which days of a place are business days, by name; schedules roll by it |
 //! | monitor | a user who is told: of what fails at once, of everything in the morning |
 //! | alarm, notice | what monitors have to be told, noted once; and one message that tells it, or several of a kind |
@@ -46,20 +50,28 @@
 //!    batch's revision, the workflow's version and the user's attributes, and adds the first step with its hint.
 //! 2. [`queue`] writes the job, [`worker`] reads it, `run/perform.rs` finds its steps and their file, `run/claim.rs` claims
 //!    them. What concurrent steps ask of the database goes there together (`run/together.rs`): each waits for its own.
-//! 3. `run/expand.rs` writes items and transmissions, 500 recipients at a time; `run/plan.rs` works them out without
-//!    touching a row, so that `run/preview.rs` can ask the same question. Steps are added with the last chunk, none before.
+//! 3. `run/expand.rs` gathers the rows of an audience (`gather`), then writes items and transmissions, 500 recipients at a
+//!    time; `run/survey.rs` and `run/plan.rs` work them out without writing a row, so that `run/preview.rs` can ask the same
+//!    question. Steps are added with the last chunk, none before.
 //! 4. `run/render.rs` takes its item up (`run/item.rs`), lets [`document`] make the bytes, stores them under their digest,
 //!    and has them named and the transmissions set free that wait for no other item (`run/artifact.rs`).
-//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), claims and opens the attempt (`run/attempt.rs`) where
+//! 5. `run/transmit.rs` loads the words and files (`run/parcel.rs`), or the pages that they become where a fax is sent
+//!    (`run/rendition/mod.rs`), claims and opens the attempt (`run/attempt.rs`) where
 //!    the account may be used ([`run::allowance`]), sends by [`channel`], and writes what `run/verdict.rs` makes of the
-//!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow.
-//! 6. `run/record.rs` counts the run's transmissions. When none is open, the run ends: succeeded, partial, failed or
+//!    outcome; `run/late.rs` takes in those that come late. It is the pattern the other steps follow. Where files are too
+//!    large, or the account is one for it, a link goes out instead (`run/link.rs`), and the door tells of downloads
+//!    ([`run::pickup`]).
+//! 6. `run/record.rs` counts the run's transmissions, after `run/turn.rs` turned from those that came to nothing to the next
+//!    contact, where the policy is `fallback`. When none is open, the run ends: succeeded, partial, failed or
 //!    cancelled.
 //! 7. `run/notify.rs` writes a transmission to each monitor, in the words of [`monitor`]. What belongs to no run, and who
 //!    is not told by mail, gets a letter (`run/letter.rs`): alarms and digests, written by [`sweep`].
 //! 8. What fires by itself begins before that: `trigger/schedule/mod.rs` takes changes of batches over (`change`), works out what is
 //!    owed (`owed`), decides (`decide`) and writes it with the runs it starts (`settle`), all while it holds the batch.
 //! 9. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
+//!
+//! 10. What was accepted waits for later word (`run/awaited.rs`). It is received and kept (`run/receipt/mod.rs`), decided
+//!     (`decide`) and applied (`apply`); asked for (`ask`), read from mailboxes (`mailbox`), or waited for in vain (`expire`).
 //!
 //! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
 //! from a backup. What becomes too old goes by `run/purge.rs`.
@@ -80,8 +92,8 @@
 //!   A fault (the disk is full) changes nothing: the step is put back and done again, or found again when its lease has
 //!   run out.
 //! - **D5 Intent before act.** The attempt is committed before anything is sent. One without an outcome becomes uncertain:
-//!   repeated or held as its account says, never taken for a failure. A held one is settled by a person, or by its own
-//!   worker when that comes back late.
+//!   repeated, held or asked about as its account says, never taken for a failure. A held one is settled by a person, by
+//!   the far side, or by its own worker when that comes back late.
 //! - **D6 A send is not cut.** Steps run in tasks that outlive the queue's worker, and stopping waits for them. The
 //!   outcome of a send during which the database went away is kept and written when it is back, for up to ten minutes.
 //! - **D7 No network inside a transaction**, and no client that tries again by itself.

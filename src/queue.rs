@@ -35,7 +35,7 @@ impl Queue {
         match kind {
             Kind::Expand | Kind::Record | Kind::Notify => Self::Run,
             Kind::Render => Self::Render,
-            Kind::Transmit => Self::Transmit,
+            Kind::Transmit | Kind::Fetch | Kind::Put | Kind::Move => Self::Transmit,
         }
     }
 

@@ -213,7 +213,7 @@ impl Plan {
         Ok(match wish.kind {
             Kind::User => {
                 let input = catalog::read(wish.value, &mut faults);
-                account::check(input, faults).map(|user| self.users.push(user))
+                account::check(input, outside.country, faults).map(|user| self.users.push(user))
             }
             Kind::Document => {
                 let input = catalog::read(wish.value, &mut faults);

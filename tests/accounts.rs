@@ -1,5 +1,7 @@
 //! Accounts that are refused, held back, and limited: what waits, what is told, and that nothing is lost.
 
+#[path = "accounts/contacts.rs"]
+mod contacts;
 mod harness;
 #[path = "accounts/server.rs"]
 mod server;

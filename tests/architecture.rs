@@ -72,6 +72,9 @@ fn modules_do_not_import_each_other_in_a_circle() {
 fn doors_and_adapters_hold_no_sql() {
     catches(rules::sql, &[("src/http/api.rs", "fn f() {\n sqlx::query_as!(X, \"select 1\") }")], "src/http/api.rs:2");
     catches(rules::sql, &[("src/worker.rs", "fn f() { sqlx::query(\"select 1\") }")], "src/worker.rs:1");
+    catches(rules::sql, &[("src/source/data/rows.rs", "fn f() { query!(\"select 1\") }")], "src/source/data/rows.rs:1");
+    catches(rules::sql, &[("src/source/place.rs", "fn f() { sqlx::query(text) }")], "src/source/place.rs:1");
+    allows(rules::sql, &[("src/source/data/rows.rs", "fn f() { sqlx::query_scalar::<_, Value>(text) }")]);
     allows(rules::sql, &[("src/run/start.rs", "fn f() { query!(\"select 1\") }"), ("src/http/x.rs", "fn query() {}")]);
     holds(rules::sql);
 }

@@ -1,6 +1,8 @@
 //! What every channel promises, held against each of them with the server it is for.
 
 mod peers;
+#[path = "cloud/services/mod.rs"]
+mod services;
 
 #[path = "conformance/way.rs"]
 mod way;

@@ -2,6 +2,9 @@
 
 #[path = "documents/archive.rs"]
 mod archive;
+#[path = "documents/fax.rs"]
+mod fax;
+mod peers;
 #[path = "documents/remote.rs"]
 mod remote;
 #[path = "documents/render.rs"]

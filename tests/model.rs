@@ -1,8 +1,9 @@
 //! Claim, lease, settle and sweep as a small model, all of whose states are visited.
 //!
 //! Two workers and a sweeper share one step that transmits, to a far side that may get any number of copies. Workers
-//! crash, or pause past their lease and wake up; hints are lost and doubled; people settle, retry and cancel. The moves
-//! of the transmission are the engine's own, so the model fails when they change. Each known mistake is caught.
+//! crash, or pause past their lease and wake up; hints are lost and doubled; people settle, retry and cancel; the far side
+//! may be asked. The moves of the transmission are the engine's own, so the model fails when they change. Each known
+//! mistake is caught.
 
 #[path = "model/law.rs"]
 mod law;
@@ -37,8 +38,13 @@ fn an_account_that_holds_sends_twice_only_when_a_person_says_so() {
 }
 
 #[test]
+fn an_account_that_asks_sends_again_what_never_came_and_nothing_twice() {
+    holds(Settle::Ask, 2);
+}
+
+#[test]
 fn nothing_goes_round_in_circles() {
-    for settle in [Settle::Repeat, Settle::Hold] {
+    for settle in [Settle::Repeat, Settle::Hold, Settle::Ask] {
         assert_eq!(walk::circle(&Play { settle, flaw: None, words: 1 }), None, "{settle:?}");
     }
 }
@@ -54,6 +60,7 @@ fn each_known_mistake_is_caught() {
         (Flaw::ForgetfulRetry, Settle::Hold, law::ADMITTED),
         (Flaw::ForgetfulLate, Settle::Repeat, law::ADMITTED),
         (Flaw::NoReminder, Settle::Repeat, law::RESTS),
+        (Flaw::AskWithoutPermit, Settle::Ask, law::ADMITTED),
     ] {
         let play = Play { settle, flaw: Some(flaw), words: 2 };
         let enough = HasDiscoveries::AllOf([law].into());

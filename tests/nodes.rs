@@ -11,6 +11,8 @@ mod acts;
 mod api;
 #[path = "nodes/archives.rs"]
 mod archives;
+#[path = "nodes/bounces.rs"]
+mod bounces;
 #[path = "nodes/calendars.rs"]
 mod calendars;
 #[path = "nodes/checks.rs"]

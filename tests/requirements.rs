@@ -6,6 +6,8 @@ mod harness;
 mod batches;
 #[path = "requirements/book.rs"]
 mod book;
+#[path = "requirements/fax.rs"]
+mod fax;
 #[path = "requirements/reports.rs"]
 mod reports;
 

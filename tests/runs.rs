@@ -267,7 +267,7 @@ async fn a_run_cancelled_while_held_ends_at_once(db: PgPool) {
 }
 
 fn again(key: &str, render: bool) -> Again {
-    Again { render, key: key.to_owned(), by: "test".to_owned() }
+    Again { render, despite_suppression: false, key: key.to_owned(), by: "test".to_owned() }
 }
 
 #[sqlx::test]

@@ -192,13 +192,13 @@ async fn a_refusal_after_the_message_is_a_refusal() {
 #[tokio::test]
 async fn a_message_over_the_servers_limit_is_not_sent_at_all() {
     let mut parcel = parcel("ann@test.local");
-    parcel.files[0].bytes = Bytes::from(vec![7; 5_000_000]);
+    parcel.files[0].bytes = Bytes::from(vec![7; 10_000_000]);
 
     let report = open(&Postfix::running().plain()).transmit(&parcel).await;
 
     assert_eq!(shown(&report.outcome), "refused document smtp-size");
     let text = &report.outcome.reason().unwrap().text;
-    assert!(text.contains("mx.test.local takes 5000000 at most"), "{text}");
+    assert!(text.contains("mx.test.local takes 10240000 at most"), "{text}");
     assert!(!report.transcript.contains("MAIL FROM"), "{}", report.transcript);
 }
 

@@ -12,7 +12,7 @@ use super::Role;
 use crate::{
     audit::{self, Author, Deed},
     catalog::{Expect, Faults, Saved, check},
-    contact::Contacts,
+    contact::{Contact, Contacts, Country},
 };
 
 /// A user.
@@ -82,11 +82,11 @@ const USUAL_CHANNEL: &str = "email";
 /// How many bytes attributes may have. Every run keeps a copy of those it began with.
 const MOST_ATTRIBUTES: usize = 32 * 1024;
 
-/// Checks what was written.
+/// Checks what was written; numbers may lack their country when `country` says it, and are kept with it.
 ///
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
-pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
+pub fn check(input: UserInput, country: Option<Country>, mut faults: Faults) -> Result<User, Faults> {
     let name = faults.need("name", input.name, "write a key such as `site-a`").unwrap_or_default();
     let title = input.title.unwrap_or_else(|| name.clone());
     for (at, fault) in [("name", check::slug(&name)), ("title", check::line(&title))] {
@@ -96,7 +96,7 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
     }
     for (channel, contact) in &input.contacts {
         let known = check::CHANNELS.contains(&channel.as_str());
-        let fault = if known { check::contact(channel, contact) } else { Some(check::unknown_channel()) };
+        let fault = if known { check::contact(channel, contact, country) } else { Some(check::unknown_channel()) };
         if let Some(fault) = fault {
             faults.add(format!("contacts/{channel}"), fault);
         }
@@ -120,12 +120,20 @@ pub fn check(input: UserInput, mut faults: Faults) -> Result<User, Faults> {
         title,
         role: input.role.unwrap_or(Role::User),
         attributes,
-        contacts: input.contacts,
+        contacts: input.contacts.into_iter().map(|contact| with_country(contact, country)).collect(),
         monitor,
         monitor_channel,
         zone,
         enabled: input.enabled.unwrap_or(true),
     })
+}
+
+/// A number as it is called from anywhere; other contacts stay as they were written.
+fn with_country((channel, contact): (String, String), country: Option<Country>) -> (String, String) {
+    match Contact::parse_in(&channel, &contact, country) {
+        Ok(Contact::Number(number)) => (channel, number.to_string()),
+        _ => (channel, contact),
+    }
 }
 
 fn zone(written: Option<String>, faults: &mut Faults) -> Option<Tz> {

@@ -1,12 +1,14 @@
 //! Batches as they are kept: looked up, listed, switched on and off, deleted with their history left.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Batch, Shelf, change, recipient, written};
+use super::{Batch, Shelf, change, recipient, validate, written};
 use crate::{
     audit::{self, Author, Deed},
     id::RevisionId,
@@ -109,6 +111,27 @@ pub async fn is_there(db: &PgPool, name: &str, only: Only<'_>) -> Result<bool> {
     .fetch_one(db)
     .await
     .with_context(|| format!("looking for batch {name}"))
+}
+
+/// What keeps a batch from firing: channels that its policy counts on without an account. Nothing when there is no batch.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn closed(db: &PgPool, name: &str, accounts: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let order = sqlx::query_scalar!(
+        r#"
+        select batch_revision.definition -> 'policy' -> 'order'
+          from batch
+          join batch_revision on batch_revision.id = batch.current
+         where batch.name = $1 and batch.deleted_at is null
+        "#,
+        name,
+    )
+    .fetch_optional(db)
+    .await
+    .with_context(|| format!("reading the policy of batch {name}"))?;
+    let order: Vec<String> = order.flatten().map(serde_json::from_value).transpose()?.unwrap_or_default();
+    Ok(validate::closed(&order, accounts).into_iter().map(|(_, text)| text).collect())
 }
 
 /// Lets a batch fire, or keeps it from firing. False when there is none of this name.

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::Faults;
 use crate::{
-    contact::Contact,
+    contact::{Contact, Country},
     document::{Expressions, param::ParamFault, pdf},
 };
 
@@ -53,9 +53,9 @@ pub fn unknown_channel() -> String {
     format!("is no channel; write one of {}", CHANNELS.join(", "))
 }
 
-/// Whether `contact` can be an address on `channel`.
-pub fn contact(channel: &str, contact: &str) -> Option<String> {
-    Contact::parse(channel, contact).err().map(|fault| fault.to_string())
+/// Whether `contact` can be an address on `channel`; numbers may lack their country when `country` says it.
+pub fn contact(channel: &str, contact: &str, country: Option<Country>) -> Option<String> {
+    Contact::parse_in(channel, contact, country).err().map(|fault| fault.to_string())
 }
 
 /// Whether `source` is a text template.

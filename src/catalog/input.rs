@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::trigger::{WrittenEvent, WrittenFile};
-use crate::{contact::Send, document::Param, schedule};
+use super::{
+    Twice, audience,
+    cover::Cover,
+    trigger::{WrittenEvent, WrittenFile},
+};
+use crate::{channel::account::TooLarge, contact::Send, document::Param, schedule};
 
 /// A batch as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -46,8 +50,18 @@ pub struct Batch {
     #[schema(value_type = Vec<Entry>, required, min_items = 1)]
     pub documents: Vec<Option<Entry>>,
     /// Who gets it: `name`, contacts by channel (`email`, `folder`, ...) and `params` of their own.
-    #[schema(value_type = Vec<Recipient>, required, min_items = 1)]
+    #[schema(value_type = Vec<Recipient>)]
     pub recipients: Vec<Option<Map<String, Value>>>,
+    /// Recipients that a query gives when a run begins, besides those in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<audience::Written>,
+    /// Where fax and mobile numbers are that do not say; as the settings say when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "PL")]
+    pub country: Option<String>,
+    /// What is done when recipients share a contact, and would get the same documents there; `skip` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Twice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +69,18 @@ pub struct Batch {
     /// The account to use on a channel, by channel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, String>,
+    /// When it sends, by the clocks of its zone; always when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "weekdays 08:00-18:00")]
+    pub window: Option<String>,
+    /// When it sends nothing, by the clocks of each recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "21:00-08:00")]
+    pub quiet: Option<String>,
+    /// What becomes of files that are too large for a mail: a `link` goes out instead, or they are refused with `refuse`.
+    /// As the account says when absent; where that says nothing, a link goes out if there is a pickup account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_large: Option<TooLarge>,
     /// How long its runs are kept; as the settings say when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
@@ -101,6 +127,10 @@ pub struct Recipient {
     pub name: String,
     #[schema(example = "ann@example.org")]
     pub email: Option<String>,
+    #[schema(example = "+48 12 123 45 67")]
+    pub fax: Option<String>,
+    #[schema(example = "+48 601 234 567")]
+    pub sms: Option<String>,
     pub folder: Option<String>,
     /// The recipient's own values for parameters of documents.
     pub params: Option<BTreeMap<String, Value>>,
@@ -148,6 +178,10 @@ pub struct Message {
     pub text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
+    /// Whether a fax begins with a page that says to whom and from whom it is, how many pages it has, and this text:
+    /// `true` (when absent), `false`, or a Typst file of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
 }
 
 /// A document as it is written: `kind` says which of the other fields it needs.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use sqlx::PgPool;
 
 use super::input;
-use crate::{document::Document, source::place::Places};
+use crate::{contact::Country, document::Document, source::place::Places};
 
 /// The things that are there, as far as one batch asks for them.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,10 @@ pub struct Known {
     pub accounts: BTreeMap<String, String>,
     /// Where files may come in.
     pub places: Arc<Places>,
+    /// The registered databases.
+    pub data: Vec<String>,
+    /// Where numbers are that do not say.
+    pub country: Option<Country>,
 }
 
 /// What the settings bring along for batches to name.
@@ -35,6 +39,10 @@ pub struct Outside {
     pub accounts: BTreeMap<String, String>,
     /// Where files may come in.
     pub places: Arc<Places>,
+    /// The registered databases.
+    pub data: Vec<String>,
+    /// Where numbers are that do not say.
+    pub country: Option<Country>,
 }
 
 /// Looks up what `batch` names.
@@ -49,6 +57,8 @@ pub async fn known(db: &PgPool, batch: &input::Batch, outside: &Outside) -> Resu
         calendars: calendars(db).await?,
         accounts: outside.accounts.clone(),
         places: outside.places.clone(),
+        data: outside.data.clone(),
+        country: outside.country,
     })
 }
 

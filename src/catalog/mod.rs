@@ -3,10 +3,13 @@
 //! What is written is read leniently ([`read()`]), checked as a whole ([`validate`]), and saved in one transaction with
 //! its line in the audit log. Anything wrong comes back as a list of [`Fault`]s, each with its place and remedy.
 
+pub mod audience;
 pub mod batch;
 pub mod calendar;
 pub mod change;
 pub mod check;
+pub mod cover;
+pub mod csv;
 pub mod document;
 mod draft;
 mod fault;
@@ -16,7 +19,7 @@ mod known;
 mod limit;
 mod name;
 mod read;
-mod recipient;
+pub mod recipient;
 mod save;
 mod shelf;
 pub mod suppression;
@@ -34,6 +37,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use audience::Audience;
+pub use cover::Cover;
 pub use draft::{DocumentDraft, Draft, DraftEntry, DraftSource, Recipient};
 pub use fault::{Fault, Faults, shortened};
 pub use keep::Keep;
@@ -45,7 +50,12 @@ pub use trigger::{EventTrigger, FileTrigger};
 pub use validate_document::document as validate_document;
 pub use validate_trigger::event_type;
 
-use crate::{channel::Message, contact::Policy, id::DocumentRevisionId, schedule};
+use crate::{
+    channel::{Message, account::TooLarge},
+    contact::{Country, Policy},
+    id::DocumentRevisionId,
+    schedule,
+};
 
 /// A batch as it is stored in one revision. Its recipients stand in rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,10 +71,28 @@ pub struct Batch {
     pub bundle: bool,
     pub documents: Vec<Entry>,
     pub policy: Policy,
+    /// Where numbers are that do not say; as the settings say when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// Whether the same documents go to one contact for several recipients.
+    #[serde(default)]
+    pub duplicates: Twice,
+    /// Recipients besides those in the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Audience>,
     pub message: Message,
+    /// The page that goes before the documents of a fax.
+    #[serde(default, skip_serializing_if = "Cover::is_default")]
+    pub cover: Cover,
     /// The account to use on a channel, by channel; the first configured one otherwise.
     #[serde(default)]
     pub accounts: BTreeMap<String, String>,
+    /// When it sends.
+    #[serde(default)]
+    pub hours: schedule::Hours,
+    /// What becomes of files that are too large for a mail; as the account says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_large: Option<TooLarge>,
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,
@@ -77,6 +105,18 @@ pub struct Batch {
     /// Where files come in that fire it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub file: Vec<FileTrigger>,
+}
+
+/// What is done when two recipients of a run share a contact, and would get the same documents there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Duplicates)]
+pub enum Twice {
+    /// The first one gets them, the others are skipped.
+    #[default]
+    Skip,
+    /// Each gets them.
+    Send,
 }
 
 /// One document of a batch, with what it is asked with.

@@ -1,30 +1,35 @@
 //! From what was written to what can be saved, or to everything that is wrong with it.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use super::{
-    Batch, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, check, input,
+    Batch, Cover, Draft, DraftEntry, DraftSource, Faults, Keep, Known, Recipient, audience, check, input,
     name::{named, titled},
     validate_document::held,
     validate_trigger,
 };
 use crate::{
     channel::Message,
-    contact::{Contacts, Policy},
+    contact::{Contacts, Country, Policy},
     document::{Document, Expressions, Source, param},
-    schedule::Written,
+    schedule::{Hours, Written},
 };
 
 /// Checks a batch against what is there.
 ///
 /// # Errors
 /// All that is wrong, with what is in `faults` already.
-pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
+pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Result<Draft, Faults> {
     let name = named(input.name, &mut faults);
     let title = titled(input.title, &name, &mut faults);
     let schedule = schedules(input.schedule, known, &mut faults);
-    let recipients = recipients(input.recipients, &mut faults);
+    let country = country(input.country, &mut faults);
+    let audience = input.audience.map(|written| audience::check(written, &known.data, &mut faults));
+    let rules = Rules { country: country.or(known.country), some: audience.is_none() };
+    let recipients = recipients(input.recipients, rules, &mut faults);
     let entries = entries(input.documents, known, &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
     let declared = validate_trigger::declared(&entries, known);
@@ -38,8 +43,14 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         bundle: input.bundle.unwrap_or_default(),
         documents: Vec::new(),
         policy: policy(input.policy.unwrap_or_default(), &mut faults),
+        country,
+        duplicates: input.duplicates.unwrap_or_default(),
+        audience,
+        cover: Cover::read(input.message.as_mut().and_then(|message| message.cover.take()), known, &mut faults),
         message: message(input.message, &mut faults),
         accounts: input.accounts,
+        hours: hours((input.window.as_deref(), input.quiet.as_deref()), &mut faults),
+        too_large: input.too_large,
         keep: Keep::read(input.keep, &mut faults),
         schedule,
         event,
@@ -48,6 +59,11 @@ pub fn batch(input: input::Batch, known: &Known, mut faults: Faults) -> Result<D
         title,
     };
     accounts(&batch, known, &mut faults);
+    if input.enabled.unwrap_or(true) {
+        for (index, text) in closed(&batch.policy.order, &known.accounts) {
+            faults.add(format!("policy/order/{index}"), text);
+        }
+    }
     faults.or(Draft { batch, entries, recipients, enabled: input.enabled.unwrap_or(true) })
 }
 
@@ -59,6 +75,13 @@ fn workflow(workflow: Option<String>, known: &Known, faults: &mut Faults) -> Str
         faults.add("workflow", format!("there is no workflow `{workflow}`; write one of: {names}"));
     }
     workflow
+}
+
+fn hours((window, quiet): (Option<&str>, Option<&str>), faults: &mut Faults) -> Hours {
+    Hours::read(window, quiet).unwrap_or_else(|flaws| {
+        flaws.into_iter().for_each(|flaw| faults.add(flaw.field, flaw.text));
+        Hours::default()
+    })
 }
 
 fn run_as(user: Option<String>, known: &Known, faults: &mut Faults) -> String {
@@ -135,11 +158,25 @@ fn personal_params(entries: &[DraftEntry], recipients: &[Recipient], known: &Kno
     }
 }
 
-fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) -> Vec<Recipient> {
-    if recipients.is_empty() {
+/// What the recipients of a batch have to be.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    /// Where numbers are that do not say.
+    country: Option<Country>,
+    /// Whether there has to be one at all.
+    some: bool,
+}
+
+fn country(written: Option<String>, faults: &mut Faults) -> Option<Country> {
+    let read = written.as_deref().map(str::parse::<Country>)?;
+    read.map_err(|fault| faults.add("country", fault.to_string())).ok()
+}
+
+fn recipients(recipients: Vec<Option<Map<String, Value>>>, rules: Rules, faults: &mut Faults) -> Vec<Recipient> {
+    if recipients.is_empty() && rules.some {
         faults.add(
             "recipients",
-            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`",
+            "is empty; name at least one: `[{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }]`, or an `audience`",
         );
     }
     let mut checked = Vec::with_capacity(recipients.len());
@@ -147,13 +184,13 @@ fn recipients(recipients: Vec<Option<Map<String, Value>>>, faults: &mut Faults) 
         let at = format!("recipients/{index}");
         match fields {
             None => faults.add(at, "write an object: `{ \"name\": \"Ann\", \"email\": \"ann@example.org\" }`"),
-            Some(fields) => checked.push(recipient(fields, &at, faults)),
+            Some(fields) => checked.push(recipient(fields, (&at, rules), faults)),
         }
     }
     checked
 }
 
-fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recipient {
+fn recipient(fields: Map<String, Value>, (at, rules): (&str, Rules), faults: &mut Faults) -> Recipient {
     let mut recipient = Recipient { name: String::new(), contacts: Contacts::new(), params: Default::default() };
     for (key, value) in fields {
         let at = format!("{at}/{key}");
@@ -164,7 +201,7 @@ fn recipient(fields: Map<String, Value>, at: &str, faults: &mut Faults) -> Recip
             (known, Value::Null) if ["name", "params"].contains(&known) || check::CHANNELS.contains(&known) => {}
             ("params", _) => faults.add(at, "write an object: `{ \"yard\": 7 }`"),
             (channel, Value::String(contact)) if check::CHANNELS.contains(&channel) => {
-                faults.told(&at, check::contact(channel, &contact));
+                faults.told(&at, check::contact(channel, &contact, rules.country));
                 recipient.contacts.insert(key, contact);
             }
             (known, _) if known == "name" || check::CHANNELS.contains(&known) => faults.add(at, "write a text"),
@@ -235,6 +272,15 @@ fn zone_of(written: Option<String>, schedule: &[Written], faults: &mut Faults) -
         faults.add("zone", format!("`{written}` is no zone; write an IANA name such as `Europe/Amsterdam`"));
         Tz::UTC
     })
+}
+
+/// What keeps a batch from firing: channels that its policy counts on and that have no account, with their places.
+pub(super) fn closed(order: &[String], accounts: &BTreeMap<String, String>) -> Vec<(usize, String)> {
+    let closed = order.iter().enumerate().filter(|(_, channel)| !accounts.values().any(|serves| serves == *channel));
+    let text = |channel| {
+        format!("no account is set up for the channel `{channel}`; add one to the configuration, or leave it out")
+    };
+    closed.map(|(index, channel)| (index, text(channel))).collect()
 }
 
 fn accounts(batch: &Batch, known: &Known, faults: &mut Faults) {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Batch, EntrySource, Recipient, Shelf, input};
+use super::{Batch, EntrySource, Recipient, Shelf, Twice, input};
 use crate::{
     document::{Document, Source},
     id::DocumentRevisionId,
@@ -49,6 +49,9 @@ pub(super) fn batch(
         zone: Some(batch.zone.name().to_owned()),
         bundle: Some(batch.bundle),
         recipients: recipients.into_iter().map(|one| Some(recipient(one))).collect(),
+        audience: batch.audience.map(Into::into),
+        country: batch.country.map(|country| country.to_string()),
+        duplicates: (batch.duplicates != Twice::default()).then_some(batch.duplicates),
         policy: Some(input::Policy {
             send: Some(batch.policy.send),
             order: batch.policy.order.into_iter().map(Some).collect(),
@@ -57,7 +60,11 @@ pub(super) fn batch(
             subject: Some(batch.message.subject),
             text: Some(batch.message.text),
             html: batch.message.html,
+            cover: batch.cover.written(),
         }),
+        window: batch.hours.window.map(|window| window.to_string()),
+        quiet: batch.hours.quiet.map(|window| window.to_string()),
+        too_large: batch.too_large,
         keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(Some).collect(),

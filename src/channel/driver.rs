@@ -5,7 +5,10 @@ use std::fmt;
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
-use super::{Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard};
+use super::{
+    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
+    offer::Offer,
+};
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
@@ -39,10 +42,25 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
+    fn offer(&self, _key: &str) -> Option<Offer> {
+        None
+    }
+
+    /// Whether it refused a message because there was too much of it.
+    fn is_too_large(&self, _reason: &Reason) -> bool {
+        false
+    }
+
     /// Asks the far side what became of an attempt.
     fn ask<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
         let text = "this account's far side cannot be asked what became of a transmission";
         ready(Err(Reason::new(Scope::Account, "cannot-be-asked", text))).boxed()
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    fn bounces(&self) -> Option<&Inbox> {
+        None
     }
 
     /// Reads what the far side says by itself.

@@ -9,8 +9,17 @@ mod config;
 mod discard;
 mod driver;
 mod email;
+mod fax;
+mod files;
 mod folder;
+mod inbox;
+mod mark;
+pub mod offer;
+mod pickup;
+mod service;
+mod sms;
 mod token;
+mod transcript;
 mod word;
 
 use std::time::Duration;
@@ -22,6 +31,8 @@ use serde::{Deserialize, Serialize};
 use crate::reason::Reason;
 
 pub use driver::Turn;
+pub use email::bounce;
+pub use inbox::{Inbox, Mark, Visit};
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.
@@ -145,6 +156,13 @@ pub enum Form {
     AsIs,
     /// All of them as one TIFF of black and white pages.
     FaxPages(Resolution),
+}
+
+impl Form {
+    /// What `channel` wants, for an account that only stands in for it.
+    fn rehearsed(channel: &str) -> Self {
+        if channel == "fax" { Self::FaxPages(Resolution::Fine) } else { Self::AsIs }
+    }
 }
 
 /// How finely a fax is scanned: 204 dots an inch across, and so many lines an inch down (ITU-T T.4).

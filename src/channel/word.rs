@@ -55,7 +55,8 @@ pub struct Answer {
 }
 
 /// How something stands with the far side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// Not at its end, in words for people: `dialling`, `sending page 2 of 3`.
     Underway(String),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Place, log_to_stderr, print};
-use crate::{app, db};
+use crate::{app, config::Config, db};
 
 /// One thing that was looked at.
 struct Finding {
@@ -44,12 +44,32 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
         }
         Err(error) => findings.push(Finding { what: "files".to_owned(), result: Err(format!("{error:#}")) }),
     }
+    findings.extend(business_databases(&config).await);
     let sound = findings.iter().all(|finding| finding.result.is_ok());
     told(place, &findings)?;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn database(place: &Place, config: &crate::config::Config) -> Result<String, String> {
+async fn business_databases(config: &Config) -> Vec<Finding> {
+    let country = app::country(config).map(|country| match country {
+        Some(country) => format!("numbers that say no country are taken to be in {country}"),
+        None => "numbers have to say their country".to_owned(),
+    });
+    let mut findings =
+        vec![Finding { what: "contacts".to_owned(), result: country.map_err(|error| format!("{error:#}")) }];
+    match app::databases(config) {
+        Ok(databases) => {
+            for name in databases.names() {
+                let result = databases.probe(name).await.map_err(|failure| failure.reason.text);
+                findings.push(Finding { what: format!("data {name}"), result });
+            }
+        }
+        Err(error) => findings.push(Finding { what: "data".to_owned(), result: Err(format!("{error:#}")) }),
+    }
+    findings
+}
+
+async fn database(place: &Place, config: &Config) -> Result<String, String> {
     let database = db::Database::join(&config.database, &place.data).await.map_err(|error| chain(&error))?;
     let migrated = db::migrate(&database.pool, crate::queue::setup).await.map_err(|error| chain(&error));
     database.close().await.map_err(|error| format!("{error:#}"))?;

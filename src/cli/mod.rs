@@ -5,6 +5,7 @@
 
 mod accounts;
 mod apply;
+mod bounce;
 mod calendar;
 mod check;
 mod demo;
@@ -96,6 +97,8 @@ enum Command {
     Resend(runs::Resend),
     /// Settles an uncertain transmission.
     Settle(runs::Settle),
+    /// Takes in a mail that came back, as a mail server hands it over: `postbook bounce < message`.
+    Bounce(bounce::Bounce),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
     Sending(sending::Sending),
     /// Lists when batches fire and fired.
@@ -176,6 +179,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Release(act) => act.run(&place, runs::Deed::Release).await?,
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
+        Command::Bounce(bounce) => return Ok(bounce.run(&place).await),
         Command::Sending(sending) => sending.run(&place).await?,
         Command::Calendar(calendar) => calendar.run(&place).await?,
         Command::Zip(zip) => zip.run(&place).await?,
@@ -219,6 +223,11 @@ pub(super) fn author(app: &App) -> Author {
 pub(crate) fn log_to_stderr(config: &Config, level: &str) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // It writes passwords at the level `trace`.
+    let filter = match "suppaftp=info".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {

@@ -105,7 +105,7 @@ async fn added(app: &App, place: &Place, add: Add) -> Result<()> {
         zone: add.zone,
         enabled: Some(true),
     };
-    let user = match account::check(input, Faults::default()) {
+    let user = match account::check(input, app.engine.country, Faults::default()) {
         Ok(user) => user,
         Err(faults) => bail!("the user cannot be added:\n{faults}"),
     };

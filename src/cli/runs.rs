@@ -7,9 +7,11 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Place, print, watch};
+use super::{Place, author, print, watch};
 use crate::{
     app::App,
+    audit,
+    contact::sms::Encoding,
     id::{RunId, TransmissionId},
     run::{
         self, Cause, CauseKind, RunState, Start,
@@ -137,23 +139,37 @@ fn shown(preview: &run::Preview) {
                 document.file.clone().unwrap_or_default(),
                 document.pages.map(|pages| pages.to_string()).unwrap_or_default(),
                 document.size.map(|size| size.to_string()).unwrap_or_default(),
-                document.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default(),
+                document.reason.as_ref().or(document.not_faxed.as_ref()).map(|it| it.text.clone()).unwrap_or_default(),
             ]
         }),
     );
     print::table(
-        ["recipient", "channel", "contact", "documents", "state", "why"],
+        ["recipient", "channel", "contact", "documents", "comes to", "state", "why"],
         preview.transmissions.iter().chain(&preview.missing).map(|it| {
             [
                 it.recipient.clone(),
                 it.channel.clone(),
                 it.contact.clone(),
                 it.documents.join(", "),
+                comes_to(it),
                 print::word(&it.state),
                 it.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default(),
             ]
         }),
     );
+}
+
+/// What is paid for: pages and seconds of a fax, parts of a text message and the letters that make them more.
+fn comes_to(transmission: &run::PreviewTransmission) -> String {
+    if let Some(fax) = &transmission.fax {
+        return format!("{} pages, {} s", fax.pages, fax.seconds);
+    }
+    let Some(sms) = &transmission.sms else { return String::new() };
+    let forced: String = sms.forced_by.iter().collect();
+    match (sms.encoding, forced.as_str()) {
+        (Encoding::Gsm7, _) => format!("{} parts", sms.parts),
+        (Encoding::Ucs2, forced) => format!("{} parts, UCS-2 for {forced}", sms.parts),
+    }
 }
 
 /// An act on a run.
@@ -195,6 +211,9 @@ pub(super) struct Resend {
     /// Render the documents again instead of sending the same bytes.
     #[arg(long)]
     render: bool,
+    /// Send also to a contact to which nothing is sent any more; the audit log keeps it.
+    #[arg(long)]
+    despite_suppression: bool,
 }
 
 impl Resend {
@@ -206,8 +225,14 @@ impl Resend {
         }
         let mut sent = Vec::new();
         for transmission in self.transmissions {
-            let again = Again { render: self.render, key: fresh_key(), by: BY.to_owned() };
+            let (render, despite_suppression) = (self.render, self.despite_suppression);
+            let again = Again { render, despite_suppression, key: fresh_key(), by: BY.to_owned() };
             let copy = act::resend(&app.engine, transmission, &again).await?;
+            if despite_suppression {
+                let action = "transmission.resent_despite_suppression";
+                let deed = audit::Deed { action, object: &transmission.to_string(), detail: json!({}) };
+                audit::note(&app.database.pool, &author(&app), deed).await?;
+            }
             if !place.json {
                 println!("transmission {transmission} is sent again as {copy}");
             }

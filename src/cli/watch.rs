@@ -18,6 +18,9 @@ use crate::{
 /// How often a watched run is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How many looks pass until it is looked at what the far sides say.
+const ASK: u32 = 10;
+
 /// How long nothing may happen before the watcher is told why that may be.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -25,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
     let bar = bar();
     let mut ticks = tokio::time::interval(LOOK);
-    let mut line = 0;
+    let (mut line, mut looks, mut told) = (0, 0_u32, None);
     let mut moved = std::time::Instant::now();
     loop {
         ticks.tick().await;
@@ -36,11 +39,20 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
             bar.suspend(|| eprintln!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
         }
         show(&bar, &seen);
+        if looks.is_multiple_of(ASK)
+            && let Some(news) = awaited(db, &seen).await?.filter(|news| Some(news) != told.as_ref())
+        {
+            bar.suspend(|| eprintln!("  {}", super::print::one_line(&news)));
+            moved = std::time::Instant::now();
+            told = Some(news);
+        }
+        looks += 1;
         if seen.ended_at.is_some() && book::is_quiet(db, run).await? {
             bar.finish_and_clear();
             return Ok(seen);
         }
-        if seen.state == RunState::Held || moved.elapsed() > PATIENCE {
+        let patience = if told.is_some() { PATIENCE * 4 } else { PATIENCE };
+        if seen.state == RunState::Held || moved.elapsed() > patience {
             bar.suspend(|| {
                 eprintln!("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
             });
@@ -51,6 +63,16 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
             }
         }
     }
+}
+
+/// What the far sides are waited for, in a line.
+async fn awaited(db: &PgPool, run: &Run) -> Result<Option<String>> {
+    if run.counts.accepted + run.counts.uncertain == 0 {
+        return Ok(None);
+    }
+    let awaited = book::awaited(db, run.id).await?;
+    let progress = awaited.progress.map(|it| format!(": {it}")).unwrap_or_default();
+    Ok((awaited.count > 0).then(|| format!("waiting for word of {} on the way{progress}", awaited.count)))
 }
 
 fn bar() -> ProgressBar {

@@ -3,15 +3,18 @@
 //! A contact is parsed, never matched against a pattern: what comes out of [`Contact::parse`] can be sent to, and what
 //! is wrong with the rest is said in words that name the remedy. Called when a batch is saved and when a run expands.
 
+mod country;
 pub mod label;
 pub mod mailbox;
 pub mod number;
 pub mod path;
 pub mod policy;
 pub mod sms;
+pub mod zone;
 
 use std::{collections::BTreeMap, fmt};
 
+pub use country::Country;
 use serde::{Deserialize, Serialize};
 
 use crate::reason::{Reason, Scope};
@@ -72,14 +75,28 @@ pub enum ContactError {
 }
 
 impl Contact {
-    /// Parses `text` by the rules of `channel`.
+    /// Parses `text` by the rules of `channel`; a number has to say its country.
     pub fn parse(channel: &str, text: &str) -> Result<Self, ContactError> {
+        Self::parse_in(channel, text, None)
+    }
+
+    /// Parses `text` by the rules of `channel`; a number that does not say its country is taken to be in `country`.
+    pub fn parse_in(channel: &str, text: &str, country: Option<Country>) -> Result<Self, ContactError> {
         Ok(match channel {
-            "email" => Self::Mailbox(Mailbox::parse(text)?),
-            "fax" | "sms" => Self::Number(Number::parse(text, None)?),
+            "email" | "pickup" => Self::Mailbox(Mailbox::parse(text)?),
+            "fax" | "sms" => Self::Number(Number::parse(text, country.map(Country::id))?),
             "folder" | "sftp" | "ftp" | "s3" | "webdav" => Self::Path(FolderPath::parse(text)?),
             _ => Self::Label(Label::parse(text)?),
         })
+    }
+
+    /// Equal for contacts that are the same place: mailboxes are compared without regard to case, because no provider
+    /// tells them apart, and people write them either way.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.to_string().to_lowercase(),
+            other => other.to_string(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use crate::reason::{Reason, Scope};
 
-use super::{Contact, Contacts, Policy, Send};
+use super::{Contact, Contacts, Country, Policy, Send};
 
 /// What a policy makes of one recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub struct Pick {
     pub contact: Contact,
 }
 
+/// A contact of a recipient, parsed, or why nothing can be sent there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub channel: String,
+    /// As it was written.
+    pub written: String,
+    pub contact: Result<Contact, Reason>,
+}
+
 /// A contact that is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip {
@@ -35,18 +44,33 @@ pub struct Skip {
 }
 
 impl Policy {
-    /// Chooses among the `contacts` of one recipient, given the `channels` that have an account.
+    /// The `contacts` of one recipient, most wanted first, parsed. `channels` are those that have an account; a number that
+    /// does not say its country is taken to be in `country`.
+    pub fn candidates(
+        &self,
+        contacts: &Contacts,
+        channels: &BTreeSet<String>,
+        country: Option<Country>,
+    ) -> Vec<Candidate> {
+        let ordered = self.ordered(contacts).into_iter();
+        let candidates = ordered.map(|(channel, written)| Candidate {
+            channel: channel.to_owned(),
+            written: written.to_owned(),
+            contact: parse(channel, written, channels, country),
+        });
+        candidates.collect()
+    }
+
+    /// Chooses among the contacts of one recipient.
     ///
     /// Whenever nothing can be sent, something is skipped: no recipient goes missing without a reason.
-    pub fn choose(&self, contacts: &Contacts, channels: &BTreeSet<String>) -> Choice {
+    pub fn choose(&self, candidates: Vec<Candidate>) -> Choice {
         let mut choice = Choice::default();
         let mut valid = Vec::new();
-        for (channel, contact) in self.ordered(contacts) {
-            match parse(channel, contact, channels) {
-                Ok(contact) => valid.push(Pick { channel: channel.to_owned(), contact }),
-                Err(reason) => {
-                    choice.skipped.push(Skip { channel: channel.to_owned(), contact: contact.to_owned(), reason });
-                }
+        for Candidate { channel, written, contact } in candidates {
+            match contact {
+                Ok(contact) => valid.push(Pick { channel, contact }),
+                Err(reason) => choice.skipped.push(Skip { channel, contact: written, reason }),
             }
         }
         if valid.is_empty() && choice.skipped.is_empty() {
@@ -71,7 +95,7 @@ impl Policy {
             Send::FirstValid => format!("Each recipient is sent to once: over the first of {order} that is valid."),
             Send::Fallback => {
                 format!(
-                    "Each recipient is sent to over the first of {order} that is valid; turning to the next one is not there yet."
+                    "Each recipient is sent to over the first of {order} that is valid, and over the next one when that fails or is not confirmed in time."
                 )
             }
         }
@@ -87,12 +111,17 @@ impl Policy {
     }
 }
 
-fn parse(channel: &str, contact: &str, channels: &BTreeSet<String>) -> Result<Contact, Reason> {
+fn parse(
+    channel: &str,
+    contact: &str,
+    channels: &BTreeSet<String>,
+    country: Option<Country>,
+) -> Result<Contact, Reason> {
     if !channels.contains(channel) {
         let text = format!("no account is set up for the channel `{channel}`; add one to the configuration");
         return Err(Reason::new(Scope::Contact, "no-account", text));
     }
-    Contact::parse(channel, contact).map_err(Reason::from)
+    Contact::parse_in(channel, contact, country).map_err(Reason::from)
 }
 
 fn without_contact() -> Skip {
@@ -144,7 +173,11 @@ mod tests {
             (policy(Send::Fallback, &["email", "folder"]), &bad, "folder |  | email:bad-mailbox"),
             (policy(Send::All, &[]), &Contacts::new(), " |  | none:no-contact"),
         ] {
-            assert_eq!(shown(&policy.choose(contacts, &open)), expected, "{policy:?} {contacts:?}");
+            assert_eq!(
+                shown(&policy.choose(policy.candidates(contacts, &open, None))),
+                expected,
+                "{policy:?} {contacts:?}"
+            );
         }
     }
 
@@ -157,7 +190,7 @@ mod tests {
         );
         assert_eq!(
             policy(Send::Fallback, &[]).sentence(),
-            "Each recipient is sent to over the first of their contacts that is valid; turning to the next one is not there yet."
+            "Each recipient is sent to over the first of their contacts that is valid, and over the next one when that fails or is not confirmed in time."
         );
     }
 
@@ -167,7 +200,8 @@ mod tests {
             contacts in proptest::collection::btree_map("email|folder|fax|sms", ".{0,20}|[a-z]@[a-z]\\.org", 0..4),
             send in prop_oneof![Just(Send::All), Just(Send::FirstValid), Just(Send::Fallback)],
         ) {
-            let choice = policy(send, &["sms", "email"]).choose(&contacts, &channels(&["email", "folder"]));
+            let policy = policy(send, &["sms", "email"]);
+            let choice = policy.choose(policy.candidates(&contacts, &channels(&["email", "folder"]), None));
             prop_assert!(!choice.send.is_empty() || !choice.skipped.is_empty());
             let known = choice.send.len() + choice.then.len() + choice.skipped.len();
             prop_assert!(known <= contacts.len().max(1));

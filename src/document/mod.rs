@@ -5,10 +5,12 @@
 
 pub mod archive;
 mod date;
+pub mod fax;
 pub mod name;
 mod object;
 pub mod param;
 pub mod pdf;
+pub mod plain;
 mod remote;
 pub mod renderer;
 pub mod store;

@@ -44,7 +44,7 @@ pub(super) fn essence(media_type: &str) -> String {
 }
 
 /// What the extension of `file` says it is.
-pub(super) fn media_type(file: &str) -> &'static str {
+pub fn media_type(file: &str) -> &'static str {
     let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
     let known = EXTENSIONS.iter().find(|(_, extensions)| extensions.contains(&extension.as_str()));
     known.map_or("application/octet-stream", |(media_type, _)| media_type)

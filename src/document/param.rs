@@ -26,7 +26,7 @@ pub struct Given<'a> {
 
 impl Given<'_> {
     fn find<'a>(&'a self, name: &str, param: &'a Param) -> Option<&'a Value> {
-        let recipient = self.recipient.and_then(|params| params.get(name));
+        let recipient = self.recipient.and_then(|params| params.get(name)).filter(|value| !value.is_null());
         recipient.or_else(|| self.batch.get(name)).or(param.default.as_ref()).filter(|value| !value.is_null())
     }
 }

@@ -42,8 +42,9 @@ pub fn pages(bytes: &[u8]) -> Result<i32, PdfError> {
     }
 }
 
-/// Readers mend a PDF without an end as far as it goes, so that pages would be missing without a word.
-fn has_end(bytes: &[u8]) -> bool {
+/// Whether `bytes` have a PDF's end. Readers mend one without it as far as it goes, so that pages would be missing without
+/// a word.
+pub fn has_end(bytes: &[u8]) -> bool {
     bytes[bytes.len().saturating_sub(JUNK)..].windows(5).any(|window| window == b"%%EOF")
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -37,10 +37,15 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
+    careful(response.headers_mut());
     response
+}
+
+/// Adds the headers that keep browsers careful, where they are not set otherwise.
+pub fn careful(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(value);
+    }
 }
 
 /// Gives a refusal its body. Those that the router makes by itself become problems here, too.

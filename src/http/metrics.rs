@@ -3,8 +3,11 @@
 
 use std::{
     fmt::{Display, Write as _},
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -25,7 +28,14 @@ pub struct Metrics {
     /// By how long they took: each one is counted in the first that it is no longer than.
     durations: [AtomicU64; BUCKETS.len() + 1],
     microseconds: AtomicU64,
+    /// Calls to accounts' doors that were not listened to, by why.
+    calls: [AtomicU64; CALLS.len()],
+    /// When the log was last told of one, and how many there were then.
+    told: Mutex<Option<(Instant, u64)>>,
 }
+
+/// Why calls are not listened to.
+const CALLS: [&str; 4] = ["forged", "stale", "unreadable", "not_expected"];
 
 /// In seconds. Most answers take milliseconds; archives and uploads may take seconds until they begin.
 const BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
@@ -41,6 +51,23 @@ impl Metrics {
         }
         let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.microseconds.fetch_add(microseconds, Ordering::Relaxed);
+    }
+
+    /// Counts a call to an account's door that was not listened to. When the log has not been told of one for `quiet`,
+    /// says how many others there were since.
+    pub fn turned_away(&self, kind: &str, quiet: Duration) -> Option<u64> {
+        if let Some(counter) = CALLS.iter().position(|call| *call == kind).and_then(|at| self.calls.get(at)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let all = self.calls.iter().map(|counter| counter.load(Ordering::Relaxed)).sum();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match *told {
+            Some((at, _)) if at.elapsed() < quiet => return None,
+            Some((_, before)) => before,
+            None => 0,
+        };
+        *told = Some((Instant::now(), all));
+        Some(all.saturating_sub(before + 1))
     }
 
     fn write(&self, page: &mut Page) {
@@ -59,6 +86,10 @@ impl Metrics {
         let seconds = Duration::from_micros(self.microseconds.load(Ordering::Relaxed)).as_secs_f64();
         page.line("http_answer_duration_seconds_sum", None, seconds);
         page.line("http_answer_duration_seconds_count", None, count);
+        page.about("callbacks_turned_away_total", "counter", "Calls to accounts' doors that were not listened to.");
+        for (call, counter) in CALLS.iter().zip(&self.calls) {
+            page.line("callbacks_turned_away_total", Some(("why", call)), counter.load(Ordering::Relaxed));
+        }
     }
 }
 
@@ -91,6 +122,8 @@ fn tallied(tally: &Tally, page: &mut Page) {
         u8::from(tally.sending_paused),
     );
     page.gauge("transmissions_uncertain", "Transmissions that somebody has to settle.", tally.uncertain);
+    page.gauge("transmissions_awaited", "Transmissions whose runs wait for the far side's word.", tally.awaited);
+    page.gauge("receipts_due", "Words of far sides that are not applied.", tally.receipts_due);
     let undelivered = "Notices and digests that were not delivered, or may not have been.";
     page.gauge("notices_undelivered", undelivered, tally.undelivered_notices);
     let unreachable = "Monitors without an address on the channel they are told by.";

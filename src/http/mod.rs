@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod callback;
 mod docs;
 mod finish;
 mod health;
@@ -16,6 +17,7 @@ mod metrics;
 mod openapi;
 mod paging;
 mod params;
+mod pickup;
 mod problem;
 mod refusal;
 mod serve;
@@ -31,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use auth::{Admin, Anyone, Operator};
 pub use metrics::Metrics;
 pub use paging::{Page, Paging, PagingParams};
+pub use pickup::Guesses;
 pub use problem::Problem;
 pub use serve::{Patience, serve};
 
@@ -51,6 +54,10 @@ pub struct App {
     /// How many bytes a request may have.
     pub body_limit: usize,
     pub metrics: Arc<Metrics>,
+    /// Who tries links that do not exist.
+    pub guesses: Guesses,
+    /// Where the world reaches the doors.
+    pub public: Option<String>,
     /// When it is given, answers that would go on for long are ended.
     pub stop: CancellationToken,
 }
@@ -65,13 +72,23 @@ impl App {
             accounts: Arc::new(accounts),
             body_limit,
             metrics: Arc::default(),
+            guesses: Guesses::default(),
+            public: None,
             stop: CancellationToken::new(),
         }
     }
 
     /// What the settings bring along for batches to name.
     fn outside(&self) -> Outside {
-        Outside { accounts: (*self.accounts).clone(), places: self.engine.places.clone() }
+        let data = self.engine.data.names().map(str::to_owned).collect();
+        let (places, country) = (self.engine.places.clone(), self.engine.country);
+        Outside { accounts: (*self.accounts).clone(), places, data, country }
+    }
+
+    /// The same doors, which the world reaches at `public`.
+    #[must_use]
+    pub fn reached_at(self, public: Option<String>) -> Self {
+        Self { public, ..self }
     }
 
     /// The same doors, whose long answers end when `stop` is given.
@@ -79,6 +96,12 @@ impl App {
     pub fn until(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }
+}
+
+/// The doors of accounts, which have a limit of their own.
+fn callbacks() -> Router<App> {
+    let door = get(callback::callback).post(callback::callback);
+    Router::new().route("/callbacks/{account}", door).layer(DefaultBodyLimit::max(callback::LIMIT))
 }
 
 /// All doors.
@@ -92,13 +115,16 @@ pub fn router(app: App) -> Result<Router> {
     let page = Bytes::from(docs::page(&description)?);
     // Written once: a handler is cloned for each request, and these are large.
     let description = Bytes::from(serde_json::to_vec(&description).context("describing the API")?);
-    Ok(api
+    let api = api
         .route("/api/v1/openapi.json", get(async move || openapi::answer(description)))
         .route("/api/docs", get(async move || docs::answer(page)))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(app.body_limit))
+        .merge(callbacks())
         .layer(middleware::from_fn_with_state(app.clone(), finish::finish))
-        .with_state(app))
+        .with_state(app.clone());
+    // What no path takes is answered by those that are merged last.
+    Ok(pickup::router(app).merge(api))
 }

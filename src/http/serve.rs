@@ -4,10 +4,15 @@
 //! time is closed, also between two requests, and stopping waits only so long for answers that are on their way. A
 //! connection costs little until it asks for something. Called by the node.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -17,6 +22,8 @@ use tokio::{
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::pickup::Peer;
 
 /// How long others may take.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +46,8 @@ const BREATH: Duration = Duration::from_millis(500);
 /// Answers at `listener` by `router` until `stop`.
 pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) {
     let connections = TaskTracker::new();
-    while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
-        connections.spawn(answer(stream, router.clone(), patience.asking, stop.clone()));
+    while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
+        connections.spawn(answer(accepted, router.clone(), patience.asking, stop.clone()));
     }
     drop(listener);
     connections.close();
@@ -49,10 +56,10 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) if is_theirs(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted at present");
@@ -68,10 +75,15 @@ fn is_theirs(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn answer(stream: TcpStream, router: Router, asking: Duration, stop: CancellationToken) {
+async fn answer((stream, peer): (TcpStream, SocketAddr), router: Router, asking: Duration, stop: CancellationToken) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(asking);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let router = TowerToHyperService::new(router);
+    let router = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        router.call(request)
+    });
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), router));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

@@ -29,6 +29,8 @@ pub enum Kind {
     NoRecipients,
     /// A run is for far more or fewer recipients than usual.
     RecipientsUnusual,
+    /// People answered where a fax should, and nothing is sent there any more.
+    NumberAnswered,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::AccountPaused => "account-paused",
             Self::NoRecipients => "no-recipients",
             Self::RecipientsUnusual => "recipients-unusual",
+            Self::NumberAnswered => "number-answered",
         }
     }
 }

@@ -57,6 +57,7 @@ fn title(kind: Kind, alarms: &[&Untold], zone: Tz) -> String {
         Kind::AccountPaused => format!("Accounts are paused{since}"),
         Kind::NoRecipients => format!("{runs} for nobody{since}"),
         Kind::RecipientsUnusual => format!("An unusual number of recipients: {runs}{since}"),
+        Kind::NumberAnswered => format!("People answer where a fax should{since}"),
     }
 }
 
@@ -74,6 +75,7 @@ fn remedy(kind: Kind) -> &'static str {
         Kind::AccountPaused => "check login, credit and sender of the account, then resume it",
         Kind::NoRecipients => "look at the recipients of the batch and at the suppressions; then run it again",
         Kind::RecipientsUnusual => "look whether the recipients are the right ones; if not, cancel the run",
+        Kind::NumberAnswered => "ask the recipient for the right number; if it was right, lift the suppression",
     }
 }
 
@@ -83,6 +85,7 @@ fn look(kind: Kind) -> &'static str {
         Kind::NotStarted | Kind::SchedulerDown => "postbook calendar; postbook run BATCH --date DATE",
         Kind::SchedulePaused => "postbook schedule list; postbook schedule resume BATCH",
         Kind::AccountPaused => "postbook accounts; postbook account resume ACCOUNT",
+        Kind::NumberAnswered => "GET /api/v1/suppressions; DELETE /api/v1/suppressions/CHANNEL/CONTACT",
         Kind::NoRecipients | Kind::RecipientsUnusual => "postbook show RUN; postbook cancel RUN",
     }
 }

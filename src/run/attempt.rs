@@ -12,9 +12,10 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, StepState,
-    allowance::{self, Wanted},
+    allowance::{self, Share, Wanted},
+    awaited::{self, Expected},
     claim::{self, Claim, Leaving, Way},
-    record,
+    link, record,
     together::Wish,
     verdict::{Closing, Verdict},
 };
@@ -29,6 +30,8 @@ pub(super) struct Opening {
     pub transmission: TransmissionId,
     pub account: String,
     pub limits: Limits,
+    /// What it needs turns at besides.
+    pub shares: Vec<Share>,
 }
 
 /// A claim, and the number of the attempt that was opened with it.
@@ -47,12 +50,16 @@ impl Wish for Opening {
     async fn grant(engine: &Engine, wishes: &[Self]) -> Result<Vec<Option<Opened>>> {
         let mut db = engine.db.begin().await.context("beginning attempts")?;
         let now = engine.clock.now();
-        let wanted: Vec<_> = wishes.iter().map(Self::wanted).collect();
+        let wanted: Vec<_> = wishes.iter().map(|it| (it.wanted(), it.shares.as_slice())).collect();
+        let (turns, refused) = allowance::take_turns(&mut db, &wanted, now).await?;
+        let wanted: Vec<_> = wanted.into_iter().map(|(it, _)| it).filter(|it| turns.contains(&it.step)).collect();
         let admitted = allowance::admit(&mut db, &wanted, now).await?;
+        allowance::put_off_at_contacts(&mut db, refused, now).await?;
         let steps: Vec<_> = admitted.keys().copied().collect();
         let claims = claim::take(&mut db, engine, &steps, now).await?;
         let mut claims: HashMap<_, _> = claims.into_iter().map(|claim| (claim.step, claim)).collect();
         let numbers = open(&mut db, engine, (wishes, &claims), now).await?;
+        give_back(&mut db, wishes, &numbers).await?;
         let idle = claims.values().filter(|claim| !numbers.contains_key(&claim.step));
         let idle: Vec<_> =
             idle.map(|claim| claim.leaving(Way::End(StepState::Skipped), None)).collect::<Result<_>>()?;
@@ -73,6 +80,13 @@ impl Opening {
     fn wanted(&self) -> Wanted<'_> {
         Wanted { step: self.step, transmission: self.transmission, account: &self.account, limits: self.limits }
     }
+}
+
+/// Takes back the turns at contacts of what was not begun after all.
+async fn give_back(db: &mut PgConnection, wishes: &[Opening], begun: &HashMap<StepId, i32>) -> Result<()> {
+    let idle = wishes.iter().filter(|it| !it.shares.is_empty() && !begun.contains_key(&it.step));
+    let idle: Vec<_> = idle.map(|it| it.step).collect();
+    if idle.is_empty() { Ok(()) } else { allowance::give_back(db, &idle).await }
 }
 
 /// Opens an attempt at each transmission that is claimed and queued; their numbers by step.
@@ -127,7 +141,13 @@ impl Wish for Closing {
         closed.retain(|closed| ours.contains(&closed.closing.step));
         close(&mut db, &closed, now).await?;
         settle(&mut db, &closed, now).await?;
+        let expected = closed.iter().filter_map(|closed| Expected::of(closed.closing, closed.verdict.state, now));
+        awaited::expect(&mut db, &expected.collect::<Vec<_>>(), now).await?;
+        let marked = closed.iter().filter(|closed| closed.verdict.next_at.is_some());
+        let marked = marked.filter_map(|closed| Some((closed.closing.transmission, closed.closing.link.as_ref()?)));
+        link::mark(&mut db, &marked.collect::<Vec<_>>(), now).await?;
         hand_on(&mut db, &closed, now).await?;
+        call_next(&mut db, &closed, now).await?;
         let settled = closed.iter().filter(|closed| closed.verdict.next_at.is_none());
         let settled: BTreeSet<_> = settled.map(|closed| closed.closing.run).collect();
         for run in settled {
@@ -192,9 +212,9 @@ async fn close(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>)
         r#"
         update attempt
            set ended_at = $7, outcome = closed.outcome, reason = closed.reason, proof = closed.proof,
-               transcript = closed.transcript
-          from unnest($1::bigint[], $2::integer[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[])
-               as closed (transmission, number, outcome, reason, proof, transcript)
+               transcript = closed.transcript, reference = closed.reference
+          from unnest($1::bigint[], $2::integer[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[], $8::text[])
+               as closed (transmission, number, outcome, reason, proof, transcript, reference)
          where attempt.transmission = closed.transmission and attempt.number = closed.number
            and attempt.outcome is null
         "#,
@@ -205,6 +225,7 @@ async fn close(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>)
         &closed.iter().map(|closed| closed.verdict.proof()).collect::<Result<Vec<_>>>()? as &[Option<Value>],
         &closed.iter().map(|closed| closed.closing.report.transcript.clone()).collect::<Vec<_>>(),
         now,
+        &closed.iter().map(|closed| closed.closing.report.reference.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(db)
     .await
@@ -236,6 +257,18 @@ async fn settle(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>
     .await
     .with_context(|| format!("settling {} transmissions", closed.len()))?;
     Ok(())
+}
+
+/// Notes what people answered, and hands on turns at contacts.
+async fn call_next(db: &mut PgConnection, closed: &[Closed<'_>], now: DateTime<Utc>) -> Result<()> {
+    for Closed { closing, .. } in closed {
+        if let Some(reason) = closing.report.outcome.reason() {
+            allowance::note_answer(db, (closing.transmission, closing.number), reason, now).await?;
+        }
+    }
+    let with_turns = closed.iter().filter(|closed| closed.closing.turns);
+    let ended: Vec<_> = with_turns.map(|closed| closed.closing.transmission).collect();
+    if ended.is_empty() { Ok(()) } else { allowance::call_next(db, &ended, now).await }
 }
 
 /// Hands on the turns of accounts that have so many at once.

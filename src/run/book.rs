@@ -7,7 +7,10 @@ use serde_json::Value;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use super::{CauseKind, Counts, RunState, StepState, TransmissionState};
+use super::{
+    CauseKind, Counts, RunState, StepState, TransmissionState,
+    received::{self, Receipt},
+};
 use crate::{
     id::{ItemId, RunId, StepId, TransmissionId},
     workflow::Kind,
@@ -153,6 +156,30 @@ pub async fn is_quiet(db: &PgPool, run: RunId) -> Result<bool> {
     .with_context(|| format!("looking whether run {run} is quiet"))
 }
 
+/// What is awaited of the far sides of `run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// How many transmissions wait for a word that holds the run.
+    pub count: i64,
+    /// How far one of them has come, in the far side's words.
+    pub progress: Option<String>,
+}
+
+/// What is awaited of the far sides of `run` before it ends.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn awaited(db: &PgPool, run: RunId) -> Result<Awaited> {
+    sqlx::query_as!(
+        Awaited,
+        r#"select count(*) as "count!", max(progress) as progress from awaited where run = $1 and holds"#,
+        run as RunId,
+    )
+    .fetch_one(db)
+    .await
+    .with_context(|| format!("looking at what run {run} waits for"))
+}
+
 /// The latest run of a batch that sent anything.
 ///
 /// # Errors
@@ -197,8 +224,20 @@ pub struct Transmission {
     pub possibly_twice: bool,
     /// The transmission that this one sends again.
     pub resend_of: Option<TransmissionId>,
+    /// The transmission to another contact that came to nothing, and that this one follows.
+    pub turned_from: Option<TransmissionId>,
     /// What a queued one waits for, when it is neither its time nor a worker.
     pub waits_for: Option<String>,
+    /// Whether a link goes out instead of its files.
+    pub by_link: bool,
+    /// How far an accepted one has come, in the far side's words.
+    pub progress: Option<String>,
+    /// Until when the far side is waited for.
+    pub word_by: Option<DateTime<Utc>>,
+    /// What the far side has said later; only where one transmission is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub receipts: Vec<Receipt>,
 }
 
 /// A document in a transmission; file, digest and pages are there once it is rendered.
@@ -234,7 +273,10 @@ pub async fn transmissions(db: &PgPool, run: RunId, purpose: Purpose, piece: Pie
 /// When the database cannot be read.
 pub async fn transmission(db: &PgPool, id: TransmissionId) -> Result<Option<Transmission>> {
     let piece = Piece { after: None, limit: 1 };
-    Ok(read(db, (None, Some(id)), Purpose::Document, piece).await?.pop())
+    let found = read(db, (None, Some(id)), Purpose::Document, piece).await?.pop();
+    let Some(found) = found else { return Ok(None) };
+    let receipts = received::receipts(db, id, false).await?;
+    Ok(Some(Transmission { receipts, ..found }))
 }
 
 async fn read(
@@ -246,14 +288,18 @@ async fn read(
     let rows = sqlx::query!(
         r#"
         select transmission.id as "id: TransmissionId", transmission.run as "run: RunId", recipient_name, channel,
-               account, contact, transmission.state as "state: TransmissionState", transmission.reason, proof, attempts, next_at,
-               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", documents.list as documents,
+               transmission.account, contact, transmission.state as "state: TransmissionState", transmission.reason, proof, attempts, next_at,
+               sent_at, possibly_twice, resend_of as "resend_of: TransmissionId", turned_from as "turned_from: TransmissionId", documents.list as documents,
                case when transmission.state <> 'queued' then null
                     when installation.paused_at is not null then 'all sending is paused: ' || installation.paused_why
                     when run.paused_at is not null then 'its run is paused'
                     when transmission.waiting > 0 then 'its documents are not rendered yet'
-               end as waits_for
+               end as waits_for,
+               exists (select from pickup where pickup.transmission = transmission.id) as "by_link!",
+               awaited.progress as "progress?", awaited.deadline_at as "word_by?"
           from transmission
+          left join awaited on awaited.transmission = transmission.id and awaited.attempt = transmission.attempts
+                           and transmission.state in ('accepted', 'uncertain')
           join run on run.id = transmission.run
           left join installation on installation.pauses is distinct from run.released_in
           left join lateral (
@@ -303,7 +349,12 @@ async fn read(
                 sent_at: row.sent_at,
                 possibly_twice: row.possibly_twice,
                 resend_of: row.resend_of,
+                turned_from: row.turned_from,
                 waits_for: row.waits_for,
+                by_link: row.by_link,
+                progress: row.progress,
+                word_by: row.word_by,
+                receipts: Vec::new(),
             })
         })
         .collect()
@@ -320,6 +371,8 @@ pub struct Attempt {
     pub outcome: Option<String>,
     pub reason: Option<Value>,
     pub proof: Option<Value>,
+    /// What the far side calls it.
+    pub reference: Option<String>,
     /// What was said on the wire.
     pub transcript: String,
 }
@@ -332,7 +385,7 @@ pub async fn attempts(db: &PgPool, transmission: TransmissionId) -> Result<Vec<A
     sqlx::query_as!(
         Attempt,
         r#"
-        select number, worker, started_at, ended_at, outcome, reason, proof, transcript
+        select number, worker, started_at, ended_at, outcome, reason, proof, reference, transcript
           from attempt
          where transmission = $1
          order by number

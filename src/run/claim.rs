@@ -66,7 +66,7 @@ pub(super) async fn take(
            and step.due_at <= $5
            and run.id = step.run
            and (run.paused_at is null or step.kind = 'record')
-           and (step.kind <> 'transmit' or not exists (
+           and (step.kind not in ('transmit', 'put', 'move') or not exists (
                    select from installation where paused_at is not null and pauses is distinct from run.released_in))
         returning step.id as "step: StepId", step.lease, step.run as "run: RunId", step.name,
                   step.item as "item: ItemId", step.tries

@@ -14,11 +14,13 @@ use super::{
 use crate::{
     channel::account::Channels,
     clock::Clock,
-    config, db,
+    config,
+    contact::Country,
+    db,
     document::{Document, Toolbox},
     id::{DocumentRevisionId, RunId},
     queue::News,
-    source::place::Places,
+    source::{data::Databases, place::Places},
 };
 
 /// The parts a node's steps work with. Cheap to clone.
@@ -32,6 +34,10 @@ pub struct Engine {
     pub toolbox: Arc<Toolbox>,
     /// Where files may come in.
     pub places: Arc<Places>,
+    /// Business databases that audiences come from.
+    pub data: Arc<Databases>,
+    /// Where numbers are that do not say.
+    pub country: Option<Country>,
     pub settings: Settings,
     /// The claims this node holds, so that they can be renewed.
     pub leases: Leases,
@@ -91,6 +97,8 @@ impl Engine {
             channels: Arc::new(channels),
             toolbox: Arc::new(toolbox),
             places: Arc::default(),
+            data: Arc::default(),
+            country: None,
             settings,
             leases: Leases::default(),
             doubts: Doubts::default(),
@@ -108,6 +116,16 @@ impl Engine {
     /// The same, to whose runs files may come in by `places`.
     pub fn watching(self, places: Places) -> Self {
         Self { places: Arc::new(places), ..self }
+    }
+
+    /// The same, whose batches may ask `data` for their audiences.
+    pub fn asking(self, data: Databases) -> Self {
+        Self { data: Arc::new(data), ..self }
+    }
+
+    /// The same, which takes numbers to be in `country` that do not say.
+    pub fn calling_from(self, country: Option<Country>) -> Self {
+        Self { country, ..self }
     }
 
     /// The same, which begins nothing more once `stopping` is cancelled.

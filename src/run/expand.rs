@@ -4,6 +4,7 @@
 //! what is there and adds what is missing. No step exists before the last chunk is in; nothing can be rendered or
 //! sent from half an expansion.
 
+pub(super) mod gather;
 mod write;
 
 use std::collections::HashMap;
@@ -17,11 +18,14 @@ use super::{
     Engine, RunState, StepState,
     claim::{Held, claim},
     frozen::{self, Frozen},
-    log,
-    plan::{self, Planner, Recipient, Suppressed},
+    log, once,
+    plan::{self, Planner},
+    survey,
 };
 use crate::{
-    id::{ItemId, RecipientId, RevisionId, RunId, StepId},
+    catalog,
+    document::Failure,
+    id::{ItemId, RevisionId, RunId, StepId},
     monitor::{
         alarm,
         unusual::{self, Expanded},
@@ -51,14 +55,45 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let planner = Planner::new(engine, &frozen, &documents);
+    let listed = listed(engine, &frozen).await?;
+    match gather::gather(engine, &claim, &frozen, listed).await? {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(failure) => return put_off(engine, &claim, &frozen, failure).await,
+    }
+    let mut planner = Planner::new(engine, &frozen, &documents, listed);
     let mut shared = HashMap::new();
     let mut after = -1;
-    while let Some(last) = chunk(engine, &claim, &planner, (frozen.revision, after), &mut shared).await? {
+    while let Some(last) = chunk(engine, &claim, &mut planner, (frozen.revision, after), &mut shared).await? {
         after = last;
     }
     acquaint(&engine.db, i64::from(after)).await?;
     finish(engine, &claim, &frozen).await
+}
+
+/// How many recipients the batch lists, which only matters to those who come behind them.
+pub(super) async fn listed(engine: &Engine, frozen: &Frozen) -> Result<i32> {
+    if frozen.batch.audience.is_none() {
+        return Ok(0);
+    }
+    let mut db = engine.db.acquire().await.context("connecting to count recipients")?;
+    catalog::recipient::count(&mut db, frozen.revision).await
+}
+
+/// Tries again later when that may help, or fails the run.
+async fn put_off(engine: &Engine, claim: &Held, frozen: &Frozen, failure: Failure) -> Result<()> {
+    let now = engine.clock.now();
+    let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
+    let tries = u32::try_from(claim.tries).unwrap_or_default() + 1;
+    let pause = if failure.again { node.retry.pause(tries, failure.after) } else { None };
+    let Some(pause) = pause else {
+        return fail(engine, claim, frozen, &failure.reason).await;
+    };
+    let mut db = engine.db.begin().await.context("beginning to put an expansion off")?;
+    if claim.defer(&mut db, now + pause, &failure.reason, now).await? {
+        db.commit().await.context("putting an expansion off")?;
+    }
+    Ok(())
 }
 
 /// Has Postgres count the tables anew when it believes that they hold less than this run alone has written. It would
@@ -83,21 +118,21 @@ async fn acquaint(db: &PgPool, written: i64) -> Result<()> {
 async fn chunk(
     engine: &Engine,
     claim: &Held,
-    planner: &Planner<'_>,
+    planner: &mut Planner<'_>,
     (revision, after): (RevisionId, i32),
     shared: &mut HashMap<String, ItemId>,
 ) -> Result<Option<i32>> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning a chunk")?;
-    let recipients = recipients(&mut db, revision, after, CHUNK).await?;
+    let recipients = survey::recipients(&mut db, (revision, claim.run), (after, CHUNK)).await?;
     let Some(last) = recipients.last().map(|recipient| recipient.position) else {
         return Ok(None);
     };
-    let suppressed = suppressed(&mut db, &recipients).await?;
-    let planned: Vec<_> = recipients.into_iter().map(|recipient| planner.plan(recipient, &suppressed)).collect();
     if !still_ours(&mut db, claim).await? {
         return Ok(None);
     }
+    once::lock(&mut db, planner).await?;
+    let planned = survey::survey(&mut db, planner, recipients).await?;
     write::items(&mut db, claim.run, &planned, shared).await?;
     write::transmissions(&mut db, claim.run, &planned, now).await?;
     write::links(&mut db, claim.run, &planned, shared).await?;
@@ -116,61 +151,6 @@ async fn still_ours(db: &mut PgConnection, claim: &Held) -> Result<bool> {
     .await
     .context("checking the claim of an expansion")?;
     Ok(row.is_some())
-}
-
-/// The recipients of a revision in their order, `limit` of them after position `after`.
-pub(super) async fn recipients(
-    db: &mut PgConnection,
-    revision: RevisionId,
-    after: i32,
-    limit: i64,
-) -> Result<Vec<Recipient>> {
-    let rows = sqlx::query!(
-        r#"
-        select id as "id: RecipientId", position, name, contacts, params
-          from recipient
-         where revision = $1 and position > $2
-         order by position
-         limit $3
-        "#,
-        revision as RevisionId,
-        after,
-        limit,
-    )
-    .fetch_all(db)
-    .await
-    .context("reading recipients")?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Recipient {
-                id: row.id,
-                position: row.position,
-                name: row.name,
-                contacts: serde_json::from_value(row.contacts).context("reading contacts")?,
-                params: serde_json::from_value(row.params).context("reading parameters")?,
-            })
-        })
-        .collect()
-}
-
-/// Which contacts of `recipients` nothing is sent to.
-pub(super) async fn suppressed(db: &mut PgConnection, recipients: &[Recipient]) -> Result<Suppressed> {
-    let (channels, contacts): (Vec<_>, Vec<_>) =
-        recipients.iter().flat_map(|recipient| recipient.contacts.clone()).unzip();
-    let rows = sqlx::query!(
-        r#"
-        select suppression.channel, suppression.contact
-          from suppression
-          join unnest($1::text[], $2::text[]) as asked (channel, contact)
-            on suppression.channel = asked.channel and lower(suppression.contact) = lower(asked.contact)
-        "#,
-        &channels,
-        &contacts,
-    )
-    .fetch_all(db)
-    .await
-    .context("reading suppressions")?;
-    Ok(rows.into_iter().map(|row| (row.channel, row.contact)).collect())
 }
 
 /// Ends the expansion: from here on the items run by themselves.

@@ -1,6 +1,7 @@
 //! The files of a run, and the evidence of a transmission, as archives that are written while they are read.
 //!
-//! Files come in the order of the batch's documents, each once, however many received it; `manifest.csv` says who.
+//! Files come in the order of the batch's documents, each once, however many received it, then those that steps fetched;
+//! `manifest.csv` says who.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +13,7 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
 
-use super::book;
+use super::{book, pickup, received, rendition};
 use crate::{
     document::archive::{Content, Entry, ManifestRow, UniqueNames, archive, manifest_head, manifest_lines},
     document::store::Store,
@@ -99,10 +100,11 @@ async fn files(db: &PgPool, run: RunId) -> Result<Vec<File>> {
         r#"
         select artifact.id as "id: ArtifactId", artifact.file, artifact.media_type, artifact.digest, artifact.size,
                artifact.created_at
-          from item
-          join artifact on artifact.id = item.artifact
-         where item.run = $1 and artifact.purged_at is null
-         order by item.position, item.id
+          from artifact
+          left join item on item.artifact = artifact.id
+         where artifact.run = $1 and artifact.purged_at is null
+           and (item.id is not null or artifact.step is not null)
+         order by item.position nulls last, item.id, artifact.id
         "#,
         run as RunId,
     )
@@ -200,7 +202,8 @@ async fn rows(db: &PgPool, run: RunId, (transmission, position): (i64, i32)) -> 
     .with_context(|| format!("reading the manifest of run {run}"))
 }
 
-/// What proves a transmission: the bytes, and `evidence.json` with digests, attempts and transcripts.
+/// What proves a transmission: the bytes, the pages that were faxed, and `evidence.json` with digests, attempts,
+/// transcripts, and later words of the far side as they came.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -211,6 +214,9 @@ pub async fn evidence(
 ) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>> {
     let zone = zone(db, transmission.run).await?;
     let attempts = book::attempts(db, transmission.id).await?;
+    let receipts = received::receipts(db, transmission.id, true).await?;
+    let pickup = pickup::shown(db, transmission.id).await?;
+    let transmission = book::Transmission { receipts, ..transmission };
     let mut names = UniqueNames::default();
     let told = names.claim("evidence.json");
     let mut entries = Vec::new();
@@ -218,7 +224,16 @@ pub async fn evidence(
         let named = HashMap::from([(file.id, names.claim(&file.file))]);
         entries.push(entry(&file, &named, zone)?);
     }
-    let text = serde_json::to_vec_pretty(&json!({ "transmission": transmission, "attempts": attempts }))?;
+    if let Some(pages) = rendition::kept(db, transmission.id).await? {
+        entries.push(Entry {
+            name: names.claim("fax.tiff"),
+            modified: pages.created_at.with_timezone(&zone).naive_local(),
+            media_type: "image/tiff".to_owned(),
+            content: Content::Blob { digest: pages.digest, size: u64::try_from(pages.size)? },
+        });
+    }
+    let text =
+        serde_json::to_vec_pretty(&json!({ "transmission": transmission, "attempts": attempts, "pickup": pickup }))?;
     entries.push(Entry {
         name: told,
         modified: db_time(db).await?.with_timezone(&zone).naive_local(),

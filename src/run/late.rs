@@ -12,8 +12,10 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
-    Engine, RunState, StepState, TransmissionState, act, log, record, rescue,
-    verdict::{Closing, Verdict},
+    Engine, RunState, StepState, TransmissionState, act,
+    awaited::{self, Expected},
+    link, log, record, rescue,
+    verdict::{self, Closing, Verdict},
 };
 use crate::{
     channel::Outcome,
@@ -34,10 +36,20 @@ pub(super) async fn settle(engine: &Engine, closing: &Closing) -> Result<()> {
         verdict.stop()?;
     }
     let untouched = is_untouched(&mut db, step, lease).await?;
-    if note(&mut db, closing, &verdict, now).await? && untouched && put(&mut db, closing, &verdict, now).await? {
+    let noted = note(&mut db, closing, &verdict, now).await?;
+    if noted && verdict.proof.is_some() {
+        admit(&mut db, transmission, number).await?;
+    }
+    if noted && untouched && put(&mut db, closing, &verdict, now).await? {
         let text = format!("the outcome of attempt {number} at transmission {transmission} came late");
         let data = json!({ "transmission": transmission, "attempt": number, "state": verdict.state });
         log::write(&mut db, run, now, ("late", text, data)).await?;
+        awaited::forget(&mut db, transmission).await?;
+        let expected = Expected::of(closing, verdict.state, now);
+        awaited::expect(&mut db, expected.as_slice(), now).await?;
+        if let (Some(_), Some(link)) = (verdict.next_at, &closing.link) {
+            link::mark(&mut db, &[(transmission, link)], now).await?;
+        }
         if verdict.next_at.is_some() {
             act::reopen(&mut db, run, RunState::Running).await?;
         }
@@ -69,8 +81,9 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
     let noted = sqlx::query!(
         r#"
         update attempt
-           set ended_at = $3, outcome = $4, reason = $5, proof = $6, transcript = $7
-         where transmission = $1 and number = $2 and outcome = 'uncertain' and reason ->> 'code' = $8
+           set ended_at = $3, outcome = $4, reason = $5, proof = $6, transcript = $7, reference = $9
+         where transmission = $1 and number = $2
+           and (outcome = 'uncertain' and reason ->> 'code' = $8 or outcome = 'deferred' and reason ->> 'code' = $10)
         "#,
         transmission as TransmissionId,
         number,
@@ -80,11 +93,26 @@ async fn note(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: 
         verdict.proof()?,
         report.transcript,
         rescue::LOST,
+        report.reference,
+        verdict::NEVER_CAME,
     )
     .execute(db)
     .await
     .with_context(|| format!("noting a late outcome of transmission {transmission}"))?;
     Ok(noted.rows_affected() == 1)
+}
+
+/// What the far side had not heard of when it was asked came after all; if it is tried again already, there are two.
+async fn admit(db: &mut PgConnection, transmission: TransmissionId, number: i32) -> Result<()> {
+    sqlx::query!(
+        "update transmission set possibly_twice = true where id = $1 and attempts > $2 and not possibly_twice",
+        transmission as TransmissionId,
+        number,
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("admitting that transmission {transmission} may have arrived twice"))?;
+    Ok(())
 }
 
 /// Settles the transmission and its step. False when the transmission was settled otherwise meanwhile.

@@ -55,7 +55,8 @@ pub struct Paper {
 }
 
 /// Channels whose words are read as they are.
-const WORDS: [&str; 2] = ["email", "sms"];
+const MAIL: &str = "email";
+const TEXT: &str = "sms";
 
 /// How long a page may take that somebody waits for.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -116,17 +117,21 @@ impl Desk {
     /// When the database cannot be written.
     pub async fn send(&self, db: &mut PgConnection, letter: &Letter<'_>, now: DateTime<Utc>) -> Result<Option<RunId>> {
         let Some(run) = self.insert(db, letter, now).await? else { return Ok(None) };
-        let on_paper = |to: &Reachable| letter.paper.to_mails || !WORDS.contains(&to.channel.as_str());
-        let (paper, words): (Vec<_>, Vec<_>) = letter.to.iter().partition(|to| on_paper(to));
+        let is = |to: &&Reachable, channel: &str| to.channel == channel;
+        let (texts, others): (Vec<_>, Vec<_>) = letter.to.iter().partition(|to| is(to, TEXT));
+        let (words, paper): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|to| is(to, MAIL) && !letter.paper.to_mails);
         let mut hints = Vec::new();
         if !paper.is_empty() {
             let document = self.document(db, letter.paper.document).await?;
             let item = item(db, run, document, letter).await?;
-            let carried = transmissions(db, run, (&paper, letter, 1), now).await?;
+            let carried = transmissions(db, run, (&paper, &letter.message, 1), now).await?;
             link(db, item, &carried).await?;
             hints.push(self.step(db, run, (Kind::Render, Some(item), None), now).await?);
         }
-        for transmission in transmissions(db, run, (&words, letter, 0), now).await? {
+        let mut plain = transmissions(db, run, (&words, &letter.message, 0), now).await?;
+        plain.extend(transmissions(db, run, (&texts, &short(&letter.message), 0), now).await?);
+        for transmission in plain {
             hints.push(self.step(db, run, (Kind::Transmit, None, Some(transmission)), now).await?);
         }
         hints.push(self.step(db, run, (Kind::Record, None, None), now).await?);
@@ -226,10 +231,15 @@ async fn item(db: &mut PgConnection, run: RunId, document: DocumentRevisionId, l
     .with_context(|| format!("writing the paper of letter {run}"))
 }
 
+/// What a text message says of it: all of a letter would be many parts of one, and be refused.
+fn short(message: &Message) -> Message {
+    Message { subject: message.subject.clone(), text: message.subject.clone(), html: None }
+}
+
 async fn transmissions(
     db: &mut PgConnection,
     run: RunId,
-    (to, letter, waiting): (&[&Reachable], &Letter<'_>, i32),
+    (to, message, waiting): (&[&Reachable], &Message, i32),
     now: DateTime<Utc>,
 ) -> Result<Vec<TransmissionId>> {
     sqlx::query_scalar!(
@@ -246,7 +256,7 @@ async fn transmissions(
         &to.iter().map(|it| it.channel.clone()).collect::<Vec<_>>(),
         &to.iter().map(|it| it.contact.clone()).collect::<Vec<_>>(),
         waiting,
-        serde_json::to_value(&letter.message)?,
+        serde_json::to_value(message)?,
         now,
     )
     .fetch_all(db)

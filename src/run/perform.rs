@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 
 use super::{
-    Engine, claim::AGREEMENT, expand::expand, notify::notify, record::record, release::release, render::render,
-    transmit::transmit,
+    Engine, claim::AGREEMENT, expand::expand, fetch::fetch, r#move::r#move, notify::notify, put::put, record::record,
+    release::release, render::render, transmit::transmit,
 };
 use crate::{
     id::StepId,
@@ -57,6 +57,9 @@ async fn step(engine: &Engine, hint: Hint) -> Result<()> {
         Kind::Transmit => transmit(engine, hint.id).await,
         Kind::Record => record(engine, hint.id).await,
         Kind::Notify => notify(engine, hint.id).await,
+        Kind::Fetch => fetch(engine, hint.id).await,
+        Kind::Put => put(engine, hint.id).await,
+        Kind::Move => r#move(engine, hint.id).await,
     }
 }
 

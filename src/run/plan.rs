@@ -3,6 +3,8 @@
 //! `expand` writes what this says; the preview only counts it. A document is rendered once for all recipients unless
 //! it is personal or a recipient brings a parameter of their own; the key of an item says which of these it is.
 
+pub(super) mod duplicate;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context as _, Result};
@@ -10,15 +12,16 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
+use self::duplicate::Duplicates;
 use super::{Engine, TransmissionState, frozen::Frozen};
 use crate::{
     catalog::{Batch, EntrySource},
-    contact::Contacts,
+    contact::{Contacts, Country, policy::Candidate},
     document::{
         Context, Document, Expressions,
         param::{self, Given},
     },
-    id::{DocumentRevisionId, RecipientId},
+    id::{DocumentRevisionId, RecipientId, RunId},
     reason::{Reason, Scope},
 };
 
@@ -67,6 +70,10 @@ pub struct PlannedTransmission {
     pub state: TransmissionState,
     pub reason: Option<Reason>,
     pub items: Vec<String>,
+    /// The key under which this is sent once only.
+    pub once: Option<String>,
+    /// Where one turns to when it comes to nothing: channel and contact, in this order.
+    pub then: Vec<(String, String)>,
 }
 
 /// What one recipient gets.
@@ -79,6 +86,7 @@ pub struct Planned {
 
 /// What is needed to work out any recipient of one run.
 pub struct Planner<'a> {
+    pub run: RunId,
     pub batch: &'a Batch,
     /// What expressions see of the run.
     pub context: Context,
@@ -88,40 +96,73 @@ pub struct Planner<'a> {
     pub documents: &'a [(DocumentRevisionId, Document)],
     /// The channels that have an account.
     pub channels: BTreeSet<String>,
+    /// Where numbers are that do not say.
+    pub country: Option<Country>,
+    /// How many recipients the batch lists; those of its audience have the places behind them.
+    pub listed: i32,
     pub expressions: &'a Expressions,
+    /// What those before get.
+    duplicates: Duplicates,
 }
 
-/// Channel and contact of what is suppressed.
+/// What is known of one recipient before it is worked out what they get.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub candidates: Vec<Candidate>,
+    /// The key under which they are sent to once only.
+    pub once: Option<String>,
+    /// Why they get nothing at all.
+    pub stop: Option<Reason>,
+}
+
+/// Channel and contact of what is suppressed, as [`crate::contact::Contact::key`] has it.
 pub type Suppressed = HashSet<(String, String)>;
 
 impl<'a> Planner<'a> {
     /// The planner of a run with these frozen inputs and documents.
-    pub(super) fn new(engine: &'a Engine, frozen: &'a Frozen, documents: &'a [(DocumentRevisionId, Document)]) -> Self {
+    pub(super) fn new(
+        engine: &'a Engine,
+        frozen: &'a Frozen,
+        documents: &'a [(DocumentRevisionId, Document)],
+        listed: i32,
+    ) -> Self {
         Self {
+            run: frozen.run,
             batch: &frozen.batch,
             context: frozen.context(),
             params: &frozen.params,
             documents,
             channels: engine.channels.channels(),
+            country: frozen.batch.country.or(engine.country),
+            listed,
             expressions: &engine.toolbox.expressions,
+            duplicates: Duplicates::default(),
         }
     }
 
-    /// What `recipient` gets.
-    pub fn plan(&self, recipient: Recipient, suppressed: &Suppressed) -> Planned {
-        let choice = self.batch.policy.choose(&recipient.contacts, &self.channels);
-        let mut contacts = Vec::new();
-        for pick in choice.send {
-            let contact = pick.contact.to_string();
-            let stopped = suppressed.contains(&(pick.channel.clone(), contact.clone()));
-            let reason = stopped.then(|| suppressed_reason(&contact));
-            contacts.push((pick.channel, contact, reason));
-        }
+    /// The contacts of `recipient`, parsed.
+    pub(super) fn candidates(&self, recipient: &Recipient) -> Vec<Candidate> {
+        self.batch.policy.candidates(&recipient.contacts, &self.channels, self.country)
+    }
+
+    /// What `recipient` gets, who follows all that were worked out before.
+    pub(super) fn plan(&mut self, recipient: Recipient, chosen: Chosen, suppressed: &Suppressed) -> Planned {
+        let Chosen { mut candidates, once, stop } = chosen;
+        candidates.iter_mut().for_each(|candidate| suppress(candidate, suppressed));
+        let choice = self.batch.policy.choose(candidates);
+        let send = choice.send.into_iter().map(|pick| (pick.channel, pick.contact.to_string(), stop.clone()));
+        let mut contacts: Vec<_> = send.collect();
         contacts.extend(choice.skipped.into_iter().map(|skip| (skip.channel, skip.contact, Some(skip.reason))));
         let wanted = contacts.iter().any(|(.., reason)| reason.is_none());
         let items: Vec<_> = if wanted { self.items(&recipient) } else { Vec::new() };
-        let transmissions =
+        let mut transmissions: Vec<_> =
             contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
+        let then: Vec<_> = choice.then.into_iter().map(|pick| (pick.channel, pick.contact.to_string())).collect();
+        for queued in transmissions.iter_mut().filter(|one| one.state == TransmissionState::Queued) {
+            queued.once.clone_from(&once);
+            queued.then.clone_from(&then);
+        }
+        self.duplicates.sift(self.batch.duplicates, &mut transmissions);
         Planned { recipient, items, transmissions }
     }
 
@@ -184,6 +225,8 @@ impl<'a> Planner<'a> {
                     state,
                     reason,
                     items: carried.iter().map(|item| item.key.clone()).collect(),
+                    once: None,
+                    then: Vec::new(),
                 }
             })
             .collect()
@@ -209,8 +252,14 @@ fn own((name, value): (&String, &Value)) -> (String, Value) {
     (name.clone(), value.clone())
 }
 
-fn suppressed_reason(contact: &str) -> Reason {
-    Reason::new(Scope::Contact, "suppressed", format!("nothing is sent to {contact} any more; see the suppressions"))
+/// Keeps a contact from being chosen to which nothing is sent any more.
+pub(super) fn suppress(candidate: &mut Candidate, suppressed: &Suppressed) {
+    let Ok(contact) = &candidate.contact else { return };
+    if suppressed.contains(&(candidate.channel.clone(), contact.key())) {
+        let text = format!("nothing is sent to {contact} any more; see the suppressions");
+        candidate.written = contact.to_string();
+        candidate.contact = Err(Reason::new(Scope::Contact, "suppressed", text));
+    }
 }
 
 fn unresolved(document: &str, faults: &[(String, String)]) -> Reason {

@@ -4,25 +4,36 @@
 //! Works it out with the same planner that `expand` uses, on the current versions of everything, and renders a few
 //! documents to see their pages and faults. Nothing is written and nothing is sent.
 
+mod cost;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::{
     Engine, StartError, TransmissionState, current,
-    expand::{recipients, suppressed},
-    plan::{self, Planned, PlannedItem, Planner},
+    expand::{self, gather::Audience},
+    frozen::Frozen,
+    plan::{self, Planned, PlannedItem, Planner, Recipient},
+    survey,
 };
 use crate::{
-    document::{self, Document},
-    id::DocumentRevisionId,
+    catalog,
+    contact::sms::Parts,
+    document::{
+        self, Document, Failure,
+        fax::{Estimate, estimate},
+    },
+    id::{DocumentRevisionId, RecipientId},
     reason::Reason,
     workflow::Files,
 };
@@ -70,6 +81,24 @@ pub struct PreviewTransmission {
     /// The names of the documents it would carry.
     pub documents: Vec<String>,
     pub reason: Option<Reason>,
+    /// Where it would turn to if it came to nothing.
+    pub then: Vec<NextContact>,
+    /// How many pages a fax has and how long it takes, where all its documents were rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fax: Option<Estimate>,
+    /// How many parts a text message is paid for as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<Parts>,
+    /// The keys of what it carries.
+    #[serde(skip)]
+    pub(super) items: Vec<String>,
+}
+
+/// A contact that is turned to when the one before came to nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NextContact {
+    pub channel: String,
+    pub contact: String,
 }
 
 /// One document as it would be rendered.
@@ -82,6 +111,12 @@ pub struct PreviewDocument {
     pub size: Option<usize>,
     pub pages: Option<i32>,
     pub reason: Option<Reason>,
+    /// What it comes to as a fax, without a cover page, where some of it goes by fax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fax: Option<Estimate>,
+    /// Why it cannot become fax pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_faxed: Option<Reason>,
 }
 
 /// Works out what a run of `batch` would do.
@@ -113,18 +148,22 @@ pub async fn preview(
             return Ok(preview);
         }
     };
-    let planner = Planner::new(engine, &frozen, &documents);
+    let listed = expand::listed(engine, &frozen).await?;
+    let mut planner = Planner::new(engine, &frozen, &documents, listed);
     let mut items = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut after = -1;
+    let mut pieces = Pieces::of(&frozen, listed);
     loop {
-        let piece = recipients(&mut db, frozen.revision, after, CHUNK).await?;
-        let Some(last) = piece.last() else { break };
-        after = last.position;
-        let suppressed = suppressed(&mut db, &piece).await?;
-        for recipient in piece {
-            let planned = planner.plan(recipient, &suppressed);
-            preview.add(&planned);
+        let piece = match pieces.next(engine, &mut db).await? {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(failure) => {
+                preview.faults.push(failure.reason.text);
+                break;
+            }
+        };
+        for planned in survey::survey(&mut db, &mut planner, piece).await? {
+            preview.add(&planned, |items| cost::message(engine, &frozen, &documents, (&planned, items)));
             for item in planned.items {
                 if items.len() < RENDERED && seen.insert(item.key.clone()) {
                     items.insert((item.position, item.key.clone()), (item, planned.recipient.context()));
@@ -133,24 +172,90 @@ pub async fn preview(
         }
     }
     drop(db);
+    let resolution = cost::fax(engine, &frozen, &preview);
+    let mut octets = HashMap::new();
     for (item, recipient) in items.into_values() {
-        let context = frozen.context();
-        preview.documents.push(look(engine, (&documents, &frozen.files), item, context, recipient).await?);
+        let (key, context) = (item.key.clone(), frozen.context());
+        let (mut shown, bytes) = look(engine, (&documents, &frozen.files), item, context, recipient).await?;
+        if let (Some(resolution), Some(bytes)) = (resolution, bytes) {
+            match cost::octets(engine, (shown.file.as_deref().unwrap_or_default(), &bytes), resolution).await? {
+                Ok(pages) => {
+                    shown.fax = Some(estimate(&pages));
+                    octets.insert(key, pages);
+                }
+                Err(failure) => shown.not_faxed = Some(failure.reason),
+            }
+        }
+        preview.documents.push(shown);
+    }
+    if resolution.is_some() {
+        cost::faxes(&mut preview, &frozen, &octets);
     }
     Ok(preview)
 }
 
+/// The recipients of a run that is not there: those that are listed, then those that the audience gives now.
+struct Pieces<'a> {
+    frozen: &'a Frozen,
+    after: i32,
+    listed: i32,
+    /// Nothing yet, while there are listed ones.
+    audience: Option<Audience>,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(frozen: &'a Frozen, listed: i32) -> Self {
+        Self { frozen, after: -1, listed, audience: None }
+    }
+
+    async fn next(
+        &mut self,
+        engine: &Engine,
+        db: &mut PgConnection,
+    ) -> Result<Result<Option<Vec<Recipient>>, Failure>> {
+        if self.audience.is_none() {
+            let place = (self.after, CHUNK);
+            let piece = survey::recipients(db, (self.frozen.revision, self.frozen.run), place).await?;
+            if let Some(last) = piece.last() {
+                self.after = last.position;
+                return Ok(Ok(Some(piece)));
+            }
+        }
+        Ok(self.gathered(engine).await)
+    }
+
+    async fn gathered(&mut self, engine: &Engine) -> Result<Option<Vec<Recipient>>, Failure> {
+        if self.audience.is_none() {
+            self.audience = Audience::ask(engine, self.frozen, self.listed).await?;
+        }
+        let Some(audience) = &mut self.audience else { return Ok(None) };
+        let Some((first, given)) = audience.next().await? else { return Ok(None) };
+        Ok(Some((first..).zip(given).map(unwritten).collect()))
+    }
+}
+
+/// A recipient without a row, whose number no row has.
+fn unwritten((position, given): (i32, catalog::Recipient)) -> Recipient {
+    let id = RecipientId(-1 - i64::from(position));
+    Recipient { id, position, name: given.name, contacts: given.contacts, params: given.params }
+}
+
 impl Preview {
-    fn add(&mut self, planned: &Planned) {
+    /// Counts what one recipient would get; `sms` says what the message becomes that goes with these items.
+    fn add(&mut self, planned: &Planned, sms: impl Fn(&[String]) -> Option<Parts>) {
         self.recipients += 1;
         for transmission in &planned.transmissions {
-            let shown = PreviewTransmission {
+            let mut shown = PreviewTransmission {
                 recipient: planned.recipient.name.clone(),
                 channel: transmission.channel.clone(),
                 contact: transmission.contact.clone(),
                 state: transmission.state,
                 documents: names(planned, &transmission.items),
                 reason: transmission.reason.clone(),
+                then: transmission.then.iter().cloned().map(NextContact::from).collect(),
+                fax: None,
+                sms: None,
+                items: transmission.items.clone(),
             };
             let list = match transmission.state {
                 TransmissionState::Queued => {
@@ -168,9 +273,18 @@ impl Preview {
                 }
             };
             if list.len() < LISTED {
+                if shown.channel == "sms" && shown.state == TransmissionState::Queued {
+                    shown.sms = sms(&shown.items);
+                }
                 list.push(shown);
             }
         }
+    }
+}
+
+impl From<(String, String)> for NextContact {
+    fn from((channel, contact): (String, String)) -> Self {
+        Self { channel, contact }
     }
 }
 
@@ -182,14 +296,14 @@ fn names(planned: &Planned, keys: &[String]) -> Vec<String> {
 /// How long one document may take. Somebody waits for the preview.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Renders one item to see what comes out.
+/// Renders one item to see what comes out, and gives its bytes.
 async fn look(
     engine: &Engine,
     (documents, files): (&[(DocumentRevisionId, Document)], &Files),
     item: PlannedItem,
     context: document::Context,
     recipient: Value,
-) -> Result<PreviewDocument> {
+) -> Result<(PreviewDocument, Option<Bytes>)> {
     let mut shown = PreviewDocument {
         name: item.name,
         params: item.params.clone(),
@@ -198,10 +312,12 @@ async fn look(
         size: None,
         pages: None,
         reason: item.reason,
+        fax: None,
+        not_faxed: None,
     };
     let found = documents.iter().find(|(revision, _)| *revision == item.revision);
     let (Some((_, document)), None) = (found, &shown.reason) else {
-        return Ok(shown);
+        return Ok((shown, None));
     };
     let recipient = item.recipient.map(|_| recipient);
     let context = plan::document_context(context, document, item.params, recipient);
@@ -211,8 +327,11 @@ async fn look(
             shown.pages = rendered.pages;
             shown.media_type = Some(rendered.media_type);
             shown.file = Some(rendered.file);
+            Ok((shown, Some(rendered.bytes)))
         }
-        Err(failure) => shown.reason = Some(failure.reason),
+        Err(failure) => {
+            shown.reason = Some(failure.reason);
+            Ok((shown, None))
+        }
     }
-    Ok(shown)
 }

@@ -10,10 +10,13 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Engine, files};
+use super::{Engine, files, rendition};
 use crate::{
     audit::{self, Author, Deed},
-    catalog::keep::{self, Limits},
+    catalog::{
+        self,
+        keep::{self, Limits},
+    },
     config,
     id::RunId,
 };
@@ -60,8 +63,16 @@ async fn bytes(engine: &Engine, limits: &Limits) -> Result<bool> {
     Ok(true)
 }
 
-/// The artifacts of `run` name their bytes no longer. Gives the digests.
+/// The artifacts of `run`, and after them its renditions, name their bytes no longer. Gives the digests.
 async fn forget_files(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<Vec<String>> {
+    let mut digests = forget_artifacts(db, run, now).await?;
+    if digests.len() < CHUNK as usize {
+        digests.extend(rendition::forget(db, run, CHUNK - digests.len() as i64, now).await?);
+    }
+    Ok(digests)
+}
+
+async fn forget_artifacts(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"
         update artifact set purged_at = $2
@@ -183,7 +194,11 @@ async fn chunk(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<
     if delete_log(db, run).await? > 0 || delete_steps(db, run).await? > 0 {
         return Ok(Vec::new());
     }
-    if delete_transmissions(db, run).await? > 0 || delete_items(db, run).await? > 0 {
+    let (transmissions, digests) = delete_transmissions(db, run).await?;
+    if transmissions > 0 || delete_items(db, run).await? > 0 {
+        return Ok(digests);
+    }
+    if catalog::recipient::forget(db, run, CHUNK).await? > 0 {
         return Ok(Vec::new());
     }
     let digests = delete_artifacts(db, run).await?;
@@ -205,8 +220,8 @@ async fn delete_steps(db: &mut PgConnection, run: RunId) -> Result<u64> {
     Ok(gone.rows_affected())
 }
 
-/// The latest first: those that send an earlier one again go before it.
-async fn delete_transmissions(db: &mut PgConnection, run: RunId) -> Result<u64> {
+/// The latest first: those that send an earlier one again go before it. Gives how many went, and digests that were named.
+async fn delete_transmissions(db: &mut PgConnection, run: RunId) -> Result<(u64, Vec<String>)> {
     let ids = sqlx::query_scalar!(
         "select id from transmission where run = $1 order by id desc limit $2",
         run as RunId,
@@ -216,6 +231,22 @@ async fn delete_transmissions(db: &mut PgConnection, run: RunId) -> Result<u64> 
     .await
     .with_context(|| format!("reading transmissions of run {run}"))?;
     let fault = || format!("purging transmissions of run {run}");
+    sqlx::query!("delete from pickup_download where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
+    sqlx::query!("delete from pickup where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
+    sqlx::query!("delete from awaited where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
+    sqlx::query!("delete from receipt where transmission = any($1)", &ids)
+        .execute(&mut *db)
+        .await
+        .with_context(fault)?;
     sqlx::query!("delete from attempt where transmission = any($1)", &ids)
         .execute(&mut *db)
         .await
@@ -224,9 +255,10 @@ async fn delete_transmissions(db: &mut PgConnection, run: RunId) -> Result<u64> 
         .execute(&mut *db)
         .await
         .with_context(fault)?;
+    let digests = rendition::delete(db, &ids).await?;
     let gone =
         sqlx::query!("delete from transmission where id = any($1)", &ids).execute(db).await.with_context(fault)?;
-    Ok(gone.rows_affected())
+    Ok((gone.rows_affected(), digests))
 }
 
 async fn delete_items(db: &mut PgConnection, run: RunId) -> Result<u64> {

@@ -10,9 +10,9 @@ use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use super::TransmissionState;
+use super::{Engine, TransmissionState};
 use crate::{
-    contact::Contact,
+    contact::{Contact, Country},
     id::{RunId, TransmissionId},
 };
 
@@ -58,9 +58,10 @@ pub type Place = [String; 3];
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn list(db: &PgPool, wanted: &Wanted, (after, limit): (Option<&Place>, i64)) -> Result<Vec<Addressee>> {
+pub async fn list(engine: &Engine, wanted: &Wanted, (after, limit): (Option<&Place>, i64)) -> Result<Vec<Addressee>> {
+    let db = &engine.db;
     let mut found = listed(db, wanted, (after, limit)).await?;
-    for (position, last) in last(db, &found, wanted.run_as.as_deref()).await? {
+    for (position, last) in last(engine, &found, wanted.run_as.as_deref()).await? {
         if let Some(addressee) = found.get_mut(position) {
             addressee.last = Some(last);
         }
@@ -110,9 +111,10 @@ async fn listed(db: &PgPool, wanted: &Wanted, (after, limit): (Option<&Place>, i
 }
 
 /// What was last sent to each of `addressees`, with their places among them.
-async fn last(db: &PgPool, addressees: &[Addressee], run_as: Option<&str>) -> Result<Vec<(usize, Last)>> {
+async fn last(engine: &Engine, addressees: &[Addressee], run_as: Option<&str>) -> Result<Vec<(usize, Last)>> {
     let channels: Vec<_> = addressees.iter().map(|one| one.channel.clone()).collect();
-    let contacts: Vec<_> = addressees.iter().map(|one| canonical(&one.channel, &one.contact)).collect();
+    let country = engine.country;
+    let contacts: Vec<_> = addressees.iter().map(|one| canonical(&one.channel, &one.contact, country)).collect();
     let rows = sqlx::query!(
         r#"
         select asked.position as "position!", last.id as "transmission: TransmissionId", last.run as "run: RunId",
@@ -135,7 +137,7 @@ async fn last(db: &PgPool, addressees: &[Addressee], run_as: Option<&str>) -> Re
         &contacts,
         run_as,
     )
-    .fetch_all(db)
+    .fetch_all(&engine.db)
     .await
     .context("reading what was last sent to contacts")?;
     rows.into_iter()
@@ -147,6 +149,6 @@ async fn last(db: &PgPool, addressees: &[Addressee], run_as: Option<&str>) -> Re
 }
 
 /// A contact as the book has it; one that cannot be sent to stays as it was written.
-fn canonical(channel: &str, contact: &str) -> String {
-    Contact::parse(channel, contact).map_or_else(|_| contact.to_owned(), |parsed| parsed.to_string())
+fn canonical(channel: &str, contact: &str, country: Option<Country>) -> String {
+    Contact::parse_in(channel, contact, country).map_or_else(|_| contact.to_owned(), |parsed| parsed.to_string())
 }

@@ -15,9 +15,10 @@ use super::{
     Counts, Engine, RunState, StepState,
     claim::{self, Held},
     frozen::{self, Frozen},
-    log,
+    log, turn,
 };
 use crate::{
+    contact::Send,
     id::{RunId, StepId},
     queue::{self, Hint},
     workflow::Kind,
@@ -105,7 +106,10 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     let frozen = frozen::of(engine, claim.run).await?;
     let began = std::time::Instant::now();
     let mut db = engine.db.begin().await.context("beginning to count a run")?;
-    let counts = counts(&mut db, claim.run).await?;
+    if frozen.batch.policy.send != Send::All && lock(&mut db, claim.run).await?.cancelled_at.is_none() {
+        turn::turn(engine, &mut db, &frozen, engine.clock.now()).await?;
+    }
+    let (counts, awaited) = counts(&mut db, claim.run).await?;
     let rest = PAUSE.max(began.elapsed() * REST);
     let now = engine.clock.now();
     // The run before its step, as all who act on a run do: the other way round, each would wait for the other.
@@ -113,7 +117,7 @@ pub(super) async fn record(engine: &Engine, step: StepId) -> Result<()> {
     if !rest_until(&mut db, &claim, now + rest, now).await? {
         return Ok(());
     }
-    write(&mut db, &frozen, &claim, (&before, &counts), now).await?;
+    write(&mut db, &frozen, &claim, (&before, &counts, awaited), now).await?;
     db.commit().await.context("counting a run")
 }
 
@@ -134,9 +138,10 @@ async fn claim_alone(engine: &Engine, step: StepId) -> Result<Option<Held>> {
     Ok(claims.into_iter().next().map(|claim| engine.leases.hold(claim)))
 }
 
-async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
-    sqlx::query_as!(
-        Counts,
+/// The transmissions by their states, and how many of them hold the run open until there is word of them: in one
+/// statement, so that none is seen neither on its way nor awaited.
+async fn counts(db: &mut PgConnection, run: RunId) -> Result<(Counts, i64)> {
+    let row = sqlx::query!(
         r#"
         select count(*) filter (where state = 'queued')::integer as "queued!",
                count(*) filter (where state = 'sending')::integer as "sending!",
@@ -145,7 +150,11 @@ async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
                count(*) filter (where state = 'failed')::integer as "failed!",
                count(*) filter (where state = 'skipped')::integer as "skipped!",
                count(*) filter (where state = 'uncertain')::integer as "uncertain!",
-               count(*) filter (where state = 'cancelled')::integer as "cancelled!"
+               count(*) filter (where state = 'cancelled')::integer as "cancelled!",
+               (select count(*) from awaited
+                  join transmission as held on held.id = awaited.transmission
+                 where awaited.run = $1 and awaited.holds and held.purpose = 'document'
+                   and held.state in ('accepted', 'uncertain')) as "awaited!"
           from transmission
          where run = $1 and purpose = 'document'
         "#,
@@ -153,7 +162,18 @@ async fn counts(db: &mut PgConnection, run: RunId) -> Result<Counts> {
     )
     .fetch_one(db)
     .await
-    .with_context(|| format!("counting run {run}"))
+    .with_context(|| format!("counting run {run}"))?;
+    let counts = Counts {
+        queued: row.queued,
+        sending: row.sending,
+        accepted: row.accepted,
+        delivered: row.delivered,
+        failed: row.failed,
+        skipped: row.skipped,
+        uncertain: row.uncertain,
+        cancelled: row.cancelled,
+    };
+    Ok((counts, row.awaited))
 }
 
 /// Puts the step to rest: due again at `due_at` if it was marked meanwhile, else until it is.
@@ -199,10 +219,10 @@ async fn write(
     db: &mut PgConnection,
     frozen: &Frozen,
     claim: &Held,
-    (before, counts): (&Before, &Counts),
+    (before, counts, awaited): (&Before, &Counts, i64),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let state = counts.run_state(before.cancelled_at.is_some());
+    let state = counts.run_state(before.cancelled_at.is_some(), awaited);
     let ended = (state != RunState::Running).then_some(now);
     sqlx::query!(
         r#"

@@ -10,9 +10,13 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::{Engine, Event, StepState, TransmissionState, expand, frozen, record, render};
+use super::{
+    Engine, Event, StepState, TransmissionState,
+    awaited::{self, Expected},
+    errand, expand, frozen, parcel, record, render,
+};
 use crate::{
-    channel::Settle,
+    channel::{Settle, account::Account},
     id::{ItemId, RunId, StepId, TransmissionId},
     queue::{self, Hint},
     reason::{Reason, Scope},
@@ -35,7 +39,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
             select step.id from step join run on run.id = step.run
              where step.ready and step.hinted_at < step.due_at and step.due_at <= $1
                and (run.paused_at is null or step.kind = 'record')
-               and (step.kind <> 'transmit' or not exists (
+               and (step.kind not in ('transmit', 'put', 'move') or not exists (
                        select from installation
                         where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
@@ -43,7 +47,7 @@ pub async fn hints(engine: &Engine) -> Result<usize> {
             select step.id from step join run on run.id = step.run
              where step.ready and step.due_at <= $2 and step.hinted_at <= $2
                and (run.paused_at is null or step.kind = 'record')
-               and (step.kind <> 'transmit' or not exists (
+               and (step.kind not in ('transmit', 'put', 'move') or not exists (
                        select from installation
                         where paused_at is not null and pauses is distinct from run.released_in))
              order by step.due_at limit $3 for update of step skip locked
@@ -164,6 +168,10 @@ async fn poison(engine: &Engine, db: &mut PgConnection, lapsed: &Lapsed, now: Da
             let frozen = frozen::of(engine, lapsed.run).await?;
             expand::give_up(db, &frozen, &lapsed.name, &reason, now).await
         }
+        (Kind::Fetch | Kind::Put | Kind::Move, _) => {
+            let frozen = frozen::of(engine, lapsed.run).await?;
+            errand::give_up(db, &frozen, &lapsed.name, &reason, now).await
+        }
         _ => record::give_up(db, lapsed.run, &reason.text, now).await,
     }
 }
@@ -176,8 +184,9 @@ async fn unsettle(
     transmission: TransmissionId,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let way = account(engine, db, transmission).await?;
     let repeat = lapsed.deaths + 1 < engine.settings.deaths
-        && settle(engine, db, lapsed.run, transmission).await? == Settle::Repeat
+        && way.is_some_and(|account| account.settle() == Settle::Repeat)
         && record::cancelled(db, &BTreeSet::from([lapsed.run])).await?.is_empty();
     let step = if repeat { StepState::Ready } else { StepState::Done };
     if !lapsed.put(db, step, Some(&lost()), now).await? {
@@ -205,6 +214,9 @@ async fn unsettle(
     if repeat {
         return queue::push(db, &[Hint { kind: Kind::Transmit, id: lapsed.step }]).await;
     }
+    if let Some(account) = way.filter(|account| account.settle() == Settle::Ask) {
+        ask(db, (lapsed.run, transmission), account, now).await?;
+    }
     record::mark(db, lapsed.run, now).await
 }
 
@@ -225,16 +237,34 @@ async fn close(db: &mut PgConnection, transmission: TransmissionId, now: DateTim
     Ok(())
 }
 
-/// What the transmission's account says about uncertain attempts.
-async fn settle(engine: &Engine, db: &mut PgConnection, run: RunId, transmission: TransmissionId) -> Result<Settle> {
-    let frozen = frozen::of(engine, run).await?;
-    let channel =
-        sqlx::query_scalar!("select channel from transmission where id = $1", transmission as TransmissionId,)
-            .fetch_one(db)
+/// Has the far side asked about the attempt that was lost.
+async fn ask(
+    db: &mut PgConnection,
+    (run, transmission): (RunId, TransmissionId),
+    account: &Account,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let row =
+        sqlx::query!("select attempts, created_at from transmission where id = $1", transmission as TransmissionId)
+            .fetch_one(&mut *db)
             .await
-            .context("reading the channel of a transmission")?;
-    let wanted = frozen.batch.accounts.get(&channel).map(String::as_str);
-    Ok(engine.channels.pick(&channel, wanted).map_or(Settle::Hold, |account| account.settle()))
+            .context("reading a transmission whose worker is gone")?;
+    let key = parcel::key(run, transmission, row.created_at);
+    let lost = Expected::new((run, transmission, row.attempts), &key, account.name());
+    awaited::expect(db, &[lost.in_doubt(account.ask_for(), now)], now).await
+}
+
+/// The account that the transmission was being sent by, if it is still there.
+async fn account<'a>(
+    engine: &'a Engine,
+    db: &mut PgConnection,
+    transmission: TransmissionId,
+) -> Result<Option<&'a Account>> {
+    let row = sqlx::query!("select channel, account from transmission where id = $1", transmission as TransmissionId)
+        .fetch_one(db)
+        .await
+        .context("reading the account of a transmission")?;
+    Ok(engine.channels.pick(&row.channel, row.account.as_deref()))
 }
 
 /// The code of the reason of an attempt that was given up for lost.

@@ -84,7 +84,7 @@ pub enum StartError {
     UnknownBatch(String),
     #[error("the batch `{0}` is disabled; enable it first")]
     Disabled(String),
-    #[error("no document of the batch `{batch}` has a parameter `{name}`")]
+    #[error("nothing in the batch `{batch}` has a parameter `{name}`")]
     UnknownParam { batch: String, name: String },
     #[error(transparent)]
     Fault(#[from] anyhow::Error),
@@ -180,7 +180,11 @@ async fn unknown_param(db: &mut PgConnection, batch: &Current, start: &Start) ->
         return Ok(None);
     }
     let documents = plan::documents(db, &batch.batch).await?;
-    let known = |name: &String| documents.iter().any(|(_, document)| document.params.contains_key(name));
+    let audience = batch.batch.audience.as_ref();
+    let known = |name: &String| {
+        documents.iter().any(|(_, document)| document.params.contains_key(name))
+            || audience.is_some_and(|audience| audience.params.contains_key(name))
+    };
     Ok(start.params.keys().find(|name| !known(name)).cloned())
 }
 

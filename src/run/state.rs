@@ -3,8 +3,10 @@
 //! ```text
 //! run           held ─▶ expanding ─▶ running ⇄ succeeded | partial | failed | cancelled
 //! step          waiting ─▶ ready ⇄ running ─▶ done | failed | skipped     (ready again: deferred, interrupted, retried)
-//! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed;  skipped, cancelled
+//! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed | queued | uncertain;  skipped, cancelled
 //!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
+//!               by later word of the far side:  failed | queued ─▶ delivered,  delivered ─▶ failed
+//!               when another contact is tried:  failed ─▶ skipped
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
 
@@ -72,6 +74,14 @@ pub enum Event {
     Retried,
     /// An uncertain attempt is repeated.
     Repeated,
+    /// The next contact of its recipient is tried instead.
+    Turned,
+    /// The far side says later that it has arrived after all.
+    Arrived,
+    /// The far side says later that it came back.
+    Returned,
+    /// A person takes back what was offered.
+    Withdrawn,
 }
 
 impl From<&Outcome> for Event {
@@ -137,12 +147,15 @@ impl TransmissionState {
             (S::Queued, Event::Claimed) => Some(S::Sending),
             (S::Sending | S::Uncertain, Event::Accepted) => Some(S::Accepted),
             (S::Sending | S::Accepted | S::Uncertain, Event::Delivered) => Some(S::Delivered),
-            (S::Sending | S::Uncertain, Event::Deferred) => Some(S::Queued),
-            (S::Sending | S::Uncertain, Event::Refused)
-            | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp) => Some(S::Failed),
-            (S::Sending, Event::Lost) => Some(S::Uncertain),
+            (S::Failed | S::Queued, Event::Arrived) => Some(S::Delivered),
+            (S::Sending | S::Accepted | S::Uncertain, Event::Deferred) => Some(S::Queued),
+            (S::Sending | S::Accepted | S::Uncertain, Event::Refused)
+            | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp)
+            | (S::Delivered, Event::Returned) => Some(S::Failed),
+            (S::Sending | S::Accepted, Event::Lost) => Some(S::Uncertain),
             (S::Queued, Event::Suppressed) => Some(S::Skipped),
-            (S::Queued, Event::Cancelled) => Some(S::Cancelled),
+            (S::Queued, Event::Cancelled) | (S::Accepted, Event::Withdrawn) => Some(S::Cancelled),
+            (S::Failed, Event::Turned) => Some(S::Skipped),
             (S::Failed, Event::Retried) | (S::Uncertain, Event::Repeated) => Some(S::Queued),
             _ => None,
         }
@@ -178,13 +191,13 @@ impl Counts {
         self.open() + self.accepted + self.delivered + self.failed + self.skipped + self.uncertain + self.cancelled
     }
 
-    /// The state of a run whose transmissions stand like this. What is uncertain counts as not sent until it is
-    /// settled, so that somebody is told.
-    pub fn run_state(&self, cancelled: bool) -> RunState {
+    /// The state of a run whose transmissions stand like this, with `awaited` that hold it open until the far side has
+    /// said what became of them. What is uncertain counts as not sent until it is settled, so that somebody is told.
+    pub fn run_state(&self, cancelled: bool, awaited: i64) -> RunState {
         let sent = self.accepted + self.delivered;
         let missing = self.failed + self.uncertain;
         match () {
-            () if self.open() > 0 => RunState::Running,
+            () if self.open() > 0 || awaited > 0 => RunState::Running,
             () if cancelled => RunState::Cancelled,
             () if missing == 0 => RunState::Succeeded,
             () if sent > 0 => RunState::Partial,
@@ -208,7 +221,7 @@ mod tests {
         TransmissionState::Cancelled,
     ];
 
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 15] = [
         Event::Claimed,
         Event::Accepted,
         Event::Delivered,
@@ -220,13 +233,18 @@ mod tests {
         Event::Cancelled,
         Event::Retried,
         Event::Repeated,
+        Event::Turned,
+        Event::Arrived,
+        Event::Returned,
+        Event::Withdrawn,
     ];
 
     #[test]
-    fn what_was_delivered_skipped_or_cancelled_stays_so() {
+    fn what_was_skipped_or_cancelled_stays_so_and_what_was_delivered_can_only_come_back() {
         for state in [TransmissionState::Delivered, TransmissionState::Skipped, TransmissionState::Cancelled] {
             for event in EVENTS {
-                assert_eq!(state.after(event), None, "{state:?} {event:?}");
+                let back = (state, event) == (TransmissionState::Delivered, Event::Returned);
+                assert_eq!(state.after(event), back.then_some(TransmissionState::Failed), "{state:?} {event:?}");
             }
         }
     }
@@ -263,7 +281,8 @@ mod tests {
             (counts(1, 2, 0, 0, 0), true, RunState::Running),
         ];
         for (counts, cancelled, expected) in cases {
-            assert_eq!(counts.run_state(cancelled), expected, "{counts:?}");
+            assert_eq!(counts.run_state(cancelled, 0), expected, "{counts:?}");
+            assert_eq!(counts.run_state(cancelled, 1), RunState::Running, "{counts:?}");
         }
     }
 }

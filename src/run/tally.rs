@@ -18,6 +18,10 @@ pub struct Tally {
     pub late_seconds: i64,
     /// Transmissions that may or may not have arrived.
     pub uncertain: i64,
+    /// Transmissions that hold their runs open until the far side says what became of them.
+    pub awaited: i64,
+    /// Words of far sides that are not applied.
+    pub receipts_due: i64,
     /// What monitors were to be told and did not get.
     pub undelivered_notices: i64,
     /// Monitors without an address on the channel they are told by.
@@ -50,6 +54,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         select count(*) as "due!", min(due_at) as oldest,
                (select count(*) from transmission
                  where troubled and state = 'uncertain') as "uncertain!",
+               (select count(*) from awaited where holds) as "awaited!",
+               (select count(*) from receipt where due_at is not null) as "receipts_due!",
                exists (select from installation where paused_at is not null) as "sending_paused!",
                (select count(*) from transmission where troubled and purpose = 'notice')
                    + (select coalesce(sum(failed + uncertain), 0) from run where batch = $2) as "undelivered!",
@@ -73,6 +79,8 @@ pub async fn tally(db: &PgPool, now: DateTime<Utc>) -> Result<Tally> {
         due_steps: open.due,
         late_seconds: open.oldest.map_or(0, |oldest| (now - oldest).num_seconds()),
         uncertain: open.uncertain,
+        awaited: open.awaited,
+        receipts_due: open.receipts_due,
         undelivered_notices: open.undelivered,
         unreachable_monitors: open.unreachable,
         paused_accounts,

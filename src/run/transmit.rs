@@ -12,10 +12,10 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Engine, Event, StepState, TransmissionState,
+    Engine, Event, StepState, TransmissionState, allowance,
     attempt::{Opened, Opening},
-    claim, late,
-    parcel::{self, Ready, Wanted},
+    claim, late, link,
+    parcel::{self, Ready, Unready, Wanted},
     record,
     verdict::Closing,
 };
@@ -36,13 +36,22 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     // What still waits for a connection when the node is asked to stop has not begun.
     let ready = match engine.stopping.run_until_cancelled(parcel::pack(engine, found)).await.transpose()? {
         Some(Ok(ready)) => ready,
-        Some(Err(reason)) => return stop(engine, (run, step, transmission), &reason).await,
+        Some(Err(Unready::Never(reason))) => return stop(engine, (run, step, transmission), &reason).await,
+        Some(Err(Unready::Until(account, wait))) => {
+            return allowance::put_off(engine, (step, account.name()), wait).await;
+        }
         None => return leave(engine, step).await,
     };
-    let Ready { account, turn, parcel, frozen } = ready;
+    let Ready { account, turn, parcel, frozen, link } = ready;
+    let parcel = match &link {
+        Some(link) => link::offer(engine, (run, transmission), link, parcel).await?,
+        None => parcel,
+    };
     let (name, limits) = (account.name().to_owned(), account.limits());
     let begun = Instant::now();
-    let opening = Opening { step, transmission, account: name.clone(), limits };
+    let shares = allowance::shares(account, &parcel.contact);
+    let turns = !shares.is_empty();
+    let opening = Opening { step, transmission, account: name.clone(), limits, shares };
     let Some(Opened { claim, number, began_at, probe }) = engine.together.open.ask(engine, opening).await? else {
         return Ok(());
     };
@@ -51,6 +60,12 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     let permit = || engine.leases.still_hold(&claim, begun, engine.settings.lease);
     let parcel = Parcel { attempt: number, ..parcel };
     let report = account.transmit_if(&parcel, &permit, turn).await;
+    let (report, receipts) = match &link {
+        Some(link) => (report.accepted(), Some(link.receipts())),
+        None => (report, account.receipts()),
+    };
+    let link = link::after(engine, &frozen, account, (&parcel, &report));
+    let Parcel { key, .. } = parcel;
     let closing = Closing {
         step,
         lease: claim.lease,
@@ -58,13 +73,18 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
         tries: claim.tries,
         transmission,
         number,
+        key,
         account: name,
         limits,
+        turns,
         began_at,
         probe,
         report,
         retry: node.retry,
         settle: account.settle(),
+        ask_for: account.ask_for(),
+        receipts,
+        link,
     };
     keep(engine, closing).await
 }

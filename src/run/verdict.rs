@@ -1,16 +1,21 @@
 //! What an outcome means for its transmission and its step: pure, so that outcomes that come late are judged alike.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Event, StepState, TransmissionState};
+use super::{Event, StepState, TransmissionState, link::Link};
 use crate::{
-    channel::{Outcome, Proof, Report, Settle, account::Limits},
+    channel::{Outcome, Proof, Receipts, Report, Settle, account::Limits},
     id::{RunId, StepId, TransmissionId},
     reason::Reason,
     workflow::Retry,
 };
+
+/// The code of the reason of an attempt that the far side says it never heard of.
+pub(super) const NEVER_CAME: &str = "never-came";
 
 /// The outcome of an attempt, with what it is judged by.
 #[derive(Clone)]
@@ -22,14 +27,24 @@ pub(super) struct Closing {
     pub tries: i32,
     pub transmission: TransmissionId,
     pub number: i32,
+    /// What the far side knows the transmission by.
+    pub key: String,
     pub account: String,
     pub limits: Limits,
+    /// Whether it has turns at contacts.
+    pub turns: bool,
     pub began_at: DateTime<Utc>,
     /// Whether it was to try an account that was paused.
     pub probe: bool,
     pub report: Report,
     pub retry: Retry,
     pub settle: Settle,
+    /// How long the far side is asked about an attempt in doubt before a person is.
+    pub ask_for: Duration,
+    /// The later word that the account gives, if it gives any.
+    pub receipts: Option<Receipts>,
+    /// What the next attempt brings instead of the files, which were too large.
+    pub link: Option<Link>,
 }
 
 /// What an outcome means for the transmission and its step.
@@ -50,6 +65,9 @@ impl Verdict {
     /// What the outcome of `closing` means at `now`.
     pub(super) fn of(closing: &Closing, now: DateTime<Utc>) -> Self {
         let Closing { report: Report { outcome, .. }, retry, settle, .. } = closing;
+        if let (Outcome::Refused(reason), Some(_)) = (outcome, &closing.link) {
+            return Self::by_link(reason.clone(), now);
+        }
         let tries = u32::try_from(closing.tries).unwrap_or_default() + 1;
         let repeated = matches!(outcome, Outcome::Uncertain(_)) && *settle == Settle::Repeat;
         let pause = match outcome {
@@ -75,6 +93,13 @@ impl Verdict {
         }
         let step = if state == TransmissionState::Failed { StepState::Failed } else { StepState::Done };
         Self { state, step, reason, proof, next_at: pause.map(|pause| now + pause), twice: repeated, counts: true }
+    }
+
+    /// What it means when only the files were too large: a link goes out at once, and no try is used up.
+    fn by_link(reason: Reason, now: DateTime<Utc>) -> Self {
+        let state = TransmissionState::Sending.after(Event::Deferred).unwrap_or(TransmissionState::Uncertain);
+        let step = StepState::Done;
+        Self { state, step, reason: Some(reason), proof: None, next_at: Some(now), twice: false, counts: false }
     }
 
     /// What it means when it was the account that failed: the transmission waits for it, and no try is used up.
@@ -106,7 +131,7 @@ impl Verdict {
     }
 }
 
-fn used_up(reason: Reason, tries: u32) -> Reason {
+pub(super) fn used_up(reason: Reason, tries: u32) -> Reason {
     Reason { text: format!("given up after {tries} attempts: {}", reason.text), ..reason }
 }
 
@@ -125,13 +150,18 @@ mod tests {
             tries: 0,
             transmission: TransmissionId(1),
             number: 1,
+            key: "1-1-0".to_owned(),
             account: "mail".to_owned(),
             limits: Limits::default(),
+            turns: false,
             began_at: DateTime::<Utc>::MIN_UTC,
             probe: false,
             report: Report::new(lost),
             retry: Retry::default(),
             settle: Settle::Repeat,
+            ask_for: Duration::ZERO,
+            receipts: None,
+            link: None,
         };
         let mut verdict = Verdict::of(&closing, DateTime::<Utc>::MIN_UTC);
         assert_eq!((verdict.state, verdict.twice), (TransmissionState::Queued, true));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::reason::Reason;
 
+pub mod data;
 pub mod http;
 pub mod place;
-mod tls;
+pub(crate) mod tls;
 
 /// Why something could not be had, and whether trying again may help.
 #[derive(Debug, Clone, PartialEq, Eq)]

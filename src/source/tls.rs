@@ -10,7 +10,7 @@ use rustls::{
 };
 
 /// Trusts the machine's certificate authorities, and the certificates in the file `ca`.
-pub(super) fn client(ca: Option<&Path>) -> Result<ClientConfig> {
+pub(crate) fn client(ca: Option<&Path>) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca {

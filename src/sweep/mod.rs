@@ -6,6 +6,7 @@
 mod alarm;
 mod digest;
 mod purge;
+mod receipts;
 mod rescue;
 mod retention;
 
@@ -34,6 +35,7 @@ pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
     tokio::join!(
         rounds(&engine, duties.interval, &stop),
         watch(&engine, duties.interval * WATCH, &stop),
+        receipts::attend(&engine, duties.interval, &stop),
         retention::retain(&engine, &duties.keep, &stop),
     );
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config,
-    run::{Engine, purge},
+    run::{Engine, allowance, purge},
     trigger,
 };
 
@@ -38,6 +38,7 @@ pub(super) async fn retain(engine: &Engine, keep: &config::Retention, stop: &Can
 async fn spell(engine: &Engine, keep: &config::Retention, last_round: &mut DateTime<Utc>) -> Result<()> {
     while paced(purge::purge(engine, keep)).await? {}
     while paced(trigger::purge(engine, keep)).await? {}
+    allowance::forget(engine).await?;
     let now = engine.clock.now();
     if now - *last_round < ROUND {
         return Ok(());

@@ -33,6 +33,8 @@ pub struct Node {
     pub timeout: Duration,
     /// What monitors are told, for steps that notify.
     pub notice: Option<Notice>,
+    /// What is carried where, for steps that carry files.
+    pub errand: Option<Errand>,
 }
 
 /// What a step does. A closed set: each is one file under `run/`.
@@ -47,6 +49,9 @@ pub enum Kind {
     Transmit,
     Record,
     Notify,
+    Fetch,
+    Put,
+    Move,
 }
 
 /// What a step is repeated for.
@@ -62,6 +67,19 @@ pub enum Each {
 pub struct Notice {
     pub subject: String,
     pub text: String,
+}
+
+/// What a step carries where. Every text may hold expressions; a file is written with its place,
+/// `sftp:partner:/inbox/status.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// The file becomes an artifact of the run.
+    Fetch { from: String },
+    /// Every artifact of the run goes to an account, to a path below its folder; with a slash at its end, under the
+    /// artifact's own name.
+    Put { account: String, to: String },
+    /// The file gets a path in its own place.
+    Move { from: String, to: String },
 }
 
 impl Workflow {
@@ -95,6 +113,9 @@ pub(super) struct WrittenNode {
     timeout: Option<Duration>,
     pub(super) subject: Option<Spanned<String>>,
     pub(super) text: Option<Spanned<String>>,
+    pub(super) account: Option<Spanned<String>>,
+    pub(super) from: Option<Spanned<String>>,
+    pub(super) to: Option<Spanned<String>>,
 }
 
 impl WrittenNode {
@@ -105,6 +126,18 @@ impl WrittenNode {
 
     pub(super) fn each(&self) -> Option<Each> {
         self.each.as_ref().and_then(|each| parse(each.get_ref()))
+    }
+
+    /// What it carries where, if it says so as its type has it.
+    pub(super) fn errand(&self) -> Option<Errand> {
+        let text = |text: &Spanned<String>| text.get_ref().clone();
+        let written = (self.kind()?, self.account.as_ref(), self.from.as_ref(), self.to.as_ref());
+        match (written.0, written.1.map(text), written.2.map(text), written.3.map(text)) {
+            (Kind::Fetch, None, Some(from), None) => Some(Errand::Fetch { from }),
+            (Kind::Put, Some(account), None, Some(to)) => Some(Errand::Put { account, to }),
+            (Kind::Move, None, Some(from), Some(to)) => Some(Errand::Move { from, to }),
+            _ => None,
+        }
     }
 
     /// The names it leads to, with their places.
@@ -145,6 +178,7 @@ impl WrittenNode {
         Some(Node {
             kind: self.kind()?,
             each: self.each(),
+            errand: self.errand(),
             notice: self
                 .subject
                 .zip(self.text)

@@ -16,7 +16,7 @@ use super::{
 /// A place in the file and what is wrong there.
 pub(super) type Finding = (Range<usize>, String);
 
-const KINDS: &str = "expand, render, transmit, record, notify";
+const KINDS: &str = "expand, render, transmit, record, notify, fetch, put, move";
 
 /// Everything wrong with a graph.
 pub(super) fn check(written: &Written, files: &Files) -> Vec<Finding> {
@@ -56,6 +56,7 @@ fn node_faults(
     findings.extend(wrong_each(node, kind));
     findings.extend(wrong_successor(node, kind, nodes));
     findings.extend(wrong_notice(node, kind, files));
+    findings.extend(wrong_errand(node, kind));
     if name == written.start.get_ref() && kind != Kind::Expand {
         let text = format!("a run starts with a step of type `expand`; `{name}` is of another type");
         findings.push((written.start.span(), text));
@@ -67,7 +68,7 @@ fn wrong_each(node: &WrittenNode, kind: Kind) -> Option<Finding> {
     let wanted = match kind {
         Kind::Render => Some((Each::Document, "document")),
         Kind::Transmit => Some((Each::Transmission, "transmission")),
-        Kind::Expand | Kind::Record | Kind::Notify => None,
+        Kind::Expand | Kind::Record | Kind::Notify | Kind::Fetch | Kind::Put | Kind::Move => None,
     };
     match (&node.each, wanted) {
         (None, None) => None,
@@ -80,13 +81,17 @@ fn wrong_each(node: &WrittenNode, kind: Kind) -> Option<Finding> {
     }
 }
 
+/// What may come when the items have come to their end.
+const AFTERWARDS: &[Kind] = &[Kind::Notify, Kind::Fetch, Kind::Put, Kind::Move];
+
 /// What may come after each type when it succeeds: items are opened by `expand` and closed by `record`.
 fn wrong_successor(node: &WrittenNode, kind: Kind, nodes: &BTreeMap<&str, &WrittenNode>) -> Vec<Finding> {
     let (wanted, needed): (&[Kind], bool) = match kind {
         Kind::Expand => (&[Kind::Render], true),
         Kind::Render => (&[Kind::Transmit], true),
         Kind::Transmit => (&[Kind::Record], true),
-        Kind::Record | Kind::Notify => (&[Kind::Notify], false),
+        Kind::Record | Kind::Fetch | Kind::Put | Kind::Move => (AFTERWARDS, false),
+        Kind::Notify => (&[Kind::Notify], false),
     };
     let of = |name: &toml::Spanned<String>| nodes.get(name.get_ref().as_str()).and_then(|node| node.kind());
     let mut findings = Vec::new();
@@ -102,6 +107,7 @@ fn wrong_successor(node: &WrittenNode, kind: Kind, nodes: &BTreeMap<&str, &Writt
     }
     let on_failure: &[Kind] = match kind {
         Kind::Render | Kind::Transmit => &[Kind::Record],
+        Kind::Record | Kind::Fetch | Kind::Put | Kind::Move => AFTERWARDS,
         _ => &[Kind::Notify],
     };
     if let Some(name) = &node.on_failure
@@ -125,6 +131,9 @@ impl std::fmt::Display for Kind {
             Self::Transmit => "transmit",
             Self::Record => "record",
             Self::Notify => "notify",
+            Self::Fetch => "fetch",
+            Self::Put => "put",
+            Self::Move => "move",
         })
     }
 }
@@ -143,6 +152,19 @@ fn wrong_notice(node: &WrittenNode, kind: Kind, files: &Files) -> Option<Finding
         }
         (_, None, None) => None,
     }
+}
+
+fn wrong_errand(node: &WrittenNode, kind: Kind) -> Option<Finding> {
+    let needed = match kind {
+        Kind::Fetch => "a step that fetches needs `from`, such as \"sftp:partner:/inbox/status.csv\", and nothing else",
+        Kind::Put => "a step that puts needs `account` and `to`, such as \"{{ recipient.params.folder }}/status.pdf\"",
+        Kind::Move => "a step that moves needs `from`, such as \"sftp:partner:/inbox/status.csv\", and `to`",
+        _ => {
+            let given = [&node.account, &node.from, &node.to].into_iter().flatten().next()?;
+            return Some((given.span(), "only steps of the types `fetch`, `put` and `move` carry files".to_owned()));
+        }
+    };
+    node.errand().is_none().then(|| (node.kind.span(), needed.to_owned()))
 }
 
 /// Steps from which a step leads back to itself. Each loop is told once, at the step that comes first by name.
@@ -258,6 +280,33 @@ text = "templates/notice.txt"
             assert_ne!(broken, GOOD, "{from}");
             let found = faults(&broken).join("\n");
             assert!(found.contains(expected), "{from} -> {to}: {found}");
+        }
+    }
+
+    #[test]
+    fn files_are_carried_when_the_items_have_come_to_their_end() {
+        let carried = |steps: &str| {
+            GOOD.replacen("type = \"record\"", "type = \"record\"\non_success = \"carry\"", 1)
+                + "\n[step.carry]\n"
+                + steps
+        };
+        for sound in [
+            "type = \"fetch\"\nfrom = \"s3:store:bucket/a.csv\"\non_failure = \"notify\"\n",
+            "type = \"put\"\naccount = \"partner\"\nto = \"{{ file.name }}\"\n",
+            "type = \"move\"\nfrom = \"sftp:partner:/in/a\"\nto = \"done/a\"\n",
+        ] {
+            assert_eq!(faults(&carried(sound)), Vec::<String>::new(), "{sound}");
+        }
+        for (broken, told) in [
+            ("type = \"fetch\"\n", "needs `from`"),
+            ("type = \"put\"\nto = \"a\"\n", "needs `account` and `to`"),
+            ("type = \"move\"\nfrom = \"a\"\n", "needs `from`"),
+            ("type = \"notify\"\nsubject = \"x\"\ntext = \"templates/notice.txt\"\nto = \"a\"\n", "carry files"),
+            ("type = \"put\"\neach = \"document\"\naccount = \"p\"\nto = \"a\"\n", "runs once per run"),
+            ("type = \"put\"\naccount = \"p\"\nto = \"a\"\non_success = \"render\"\n", "after `put` comes"),
+        ] {
+            let found = faults(&carried(broken)).join("\n");
+            assert!(found.contains(told), "{broken}: {found}");
         }
     }
 

@@ -13,7 +13,7 @@ mod load;
 mod retry;
 
 pub use catalog::{Folder, embedded, folders};
-pub use definition::{Each, Kind, Node, Notice, Workflow};
+pub use definition::{Each, Errand, Kind, Node, Notice, Workflow};
 pub use files::Files;
 pub use limit::{Attribute, TriggerLimit, TriggerLimits};
 pub use retry::Retry;

@@ -1,6 +1,9 @@
 //! Batches over the API.
 
-use axum::http::{Method, StatusCode, header};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -244,4 +247,61 @@ async fn a_thousand_recipients_come_back_in_their_order(db: PgPool) {
     let saved = door.put(BATCH, batch.clone()).await;
     assert_eq!(saved.json()["recipients"], batch["recipients"]);
     assert_eq!(door.get(BATCHES).await.json()["items"][0]["recipients"], 1001);
+}
+
+async fn table(door: &Door, text: &str) -> crate::door::Answer {
+    let request = Request::post(format!("{BATCH}/recipients"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", door.admin))
+        .header(header::CONTENT_TYPE, "text/csv; charset=utf-8");
+    door.hand(request.body(Body::from(text.to_owned())).unwrap()).await
+}
+
+#[sqlx::test]
+async fn a_table_replaces_the_recipients_all_of_them_or_none(db: PgPool) {
+    let door = Door::open(db).await;
+    door.with_batch().await;
+    let before = door.get(BATCH).await.json();
+    let wrong = table(&door, "name;email;fax;yard\r\nAnn;ann@example.org;;7\r\nFoo;foo;n/a;8\r\n").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.fault("recipients/1/email").contains("@") && wrong.fault("recipients/1/fax").contains("number"));
+    assert_eq!(door.get(BATCH).await.json(), before);
+
+    let right = table(&door, "name,email,fax,yard\nAnn,ann@example.org,,7\nBob,,+48 12 123 45 67,8\n").await;
+    assert_eq!(
+        right.json(),
+        json!({ "batch": "morning-checklists", "recipients": 2, "changed": true }),
+        "{}",
+        right.text()
+    );
+    assert_eq!(
+        door.get(BATCH).await.json()["recipients"],
+        json!([
+            { "name": "Ann", "email": "ann@example.org", "params": { "yard": "7" } },
+            { "name": "Bob", "fax": "+48 12 123 45 67", "params": { "yard": "8" } },
+        ])
+    );
+    let none = table(&door, "name,email\n").await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", none.text());
+    assert_eq!(door.post(&format!("{BATCH}/recipients"), json!([])).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[sqlx::test]
+async fn a_batch_that_counts_on_a_channel_without_an_account_cannot_be_switched_on(db: PgPool) {
+    let door = Door::open(db).await;
+    door.with_batch().await;
+    let mut batch = batch();
+    batch["policy"] = json!({ "send": "fallback", "order": ["email", "sms"] });
+    let refused = door.put(BATCH, batch.clone()).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.fault("policy/order/1").contains("no account is set up for the channel `sms`"),
+        "{}",
+        refused.text()
+    );
+
+    batch["enabled"] = json!(false);
+    assert_eq!(door.put(BATCH, batch).await.status, StatusCode::OK);
+    let enabled = door.post_owned(format!("{BATCH}/enable")).await;
+    assert_eq!(enabled.status, StatusCode::CONFLICT);
+    assert!(enabled.text().contains("no account is set up for the channel `sms`"), "{}", enabled.text());
 }

@@ -1,6 +1,6 @@
 //! Requests handed to the router, and answers as JSON.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use axum::{
     Router,
@@ -23,6 +23,7 @@ use postbook::{
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -38,6 +39,7 @@ pub struct Door {
     engine: Engine,
     pub db: PgPool,
     pub admin: String,
+    _paper: TempDir,
 }
 
 /// An answer.
@@ -55,10 +57,12 @@ impl Door {
         let folders = postbook::workflow::embedded();
         catalog::workflow::register(&db, &shelf.store, &folders, now).await.unwrap();
         let admin = account::first_admin(&db, now).await.unwrap().unwrap().token;
-        let engine = engine(&shelf);
-        let accounts = BTreeMap::from([("mail".to_owned(), "email".to_owned())]);
+        let paper = tempfile::tempdir().unwrap();
+        let engine = engine(&shelf, paper.path());
+        let accounts = [("mail", "email"), ("line", "fax")];
+        let accounts = accounts.map(|(name, channel)| (name.to_owned(), channel.to_owned())).into();
         let app = http::App::new(engine.clone(), accounts, LIMIT);
-        Self { router: http::router(app).unwrap(), engine, db, admin }
+        Self { router: http::router(app).unwrap(), engine, db, admin, _paper: paper }
     }
 
     /// Works on whatever there is until `run` has ended, and gives its events.
@@ -171,10 +175,13 @@ impl Door {
     }
 }
 
-/// An engine whose mail goes nowhere.
-fn engine(shelf: &catalog::Shelf) -> Engine {
+/// An engine whose mail goes nowhere, and whose faxes become pages in `paper`.
+fn engine(shelf: &catalog::Shelf, paper: &Path) -> Engine {
     let mail: AccountConfig = serde_json::from_value(json!({ "url": "discard:", "channel": "email" })).unwrap();
-    let channels = Channels::open(&BTreeMap::from([("mail".to_owned(), mail)])).unwrap();
+    let fax: AccountConfig =
+        serde_json::from_value(json!({ "url": format!("folder://{}", paper.display()), "channel": "fax" })).unwrap();
+    let accounts = BTreeMap::from([("mail".to_owned(), mail), ("paper".to_owned(), fax)]);
+    let channels = Channels::open(&accounts).unwrap();
     let toolbox = Toolbox {
         renderer: Renderer::new(env!("CARGO_BIN_EXE_postbook").into(), RendererConfig::default()),
         http: Client::new(&RemoteConfig { allow: Vec::new() }).unwrap(),

@@ -3,11 +3,13 @@
 mod accounts;
 mod attack;
 mod batches;
+mod callbacks;
 mod description;
 mod documents;
 mod door;
 mod events;
 mod firing;
+mod pages;
 mod people;
 mod recipients;
 mod runs;

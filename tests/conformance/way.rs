@@ -1,9 +1,17 @@
 //! The ways out that are tested, each with what it takes to look at its far side.
 
+#[path = "way/cloud.rs"]
+mod cloud;
 #[path = "way/email.rs"]
 mod email;
+#[path = "way/fax.rs"]
+mod fax;
 #[path = "way/folder.rs"]
 mod folder;
+#[path = "way/pickup.rs"]
+mod pickup;
+#[path = "way/servers.rs"]
+mod servers;
 
 use bytes::Bytes;
 use chrono::Utc;
@@ -56,7 +64,22 @@ pub struct Arrived {
 impl Way {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        vec![folder::folder(), folder::outbox(), email::postfix(), email::sink()]
+        let mut all = vec![
+            folder::folder(),
+            folder::outbox(),
+            email::postfix(),
+            email::sink(),
+            pickup::pickup(),
+            fax::hylafax(),
+            fax::gateway(),
+            cloud::telnyx(),
+            cloud::sinch(),
+            cloud::smsapi(),
+            cloud::twilio(),
+            cloud::kannel(),
+        ];
+        all.extend(servers::all());
+        all
     }
 
     pub fn takes_files(&self) -> bool {

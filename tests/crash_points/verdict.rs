@@ -107,7 +107,7 @@ async fn run_faults(site: &Site, run: RunId, documents: &[Transmission]) -> Vec<
     let counted = (seen.counts.delivered, seen.counts.failed, seen.counts.uncertain, seen.counts.total());
     let wrong = [
         same("counts", counted, (delivered, 2, uncertain, 4)),
-        same("state of the run", seen.state, seen.counts.run_state(false)),
+        same("state of the run", seen.state, seen.counts.run_state(false, 0)),
         same("end of the run", seen.ended_at.is_some(), true),
     ];
     wrong.into_iter().flatten().collect()

@@ -27,6 +27,11 @@ pub fn patient_renderer() -> Renderer {
     renderer_of(2, LIMIT)
 }
 
+/// The same for what would take for ever.
+pub fn hasty_renderer() -> Renderer {
+    renderer_of(1, Duration::from_secs(1))
+}
+
 /// One process, with time to eat its memory before its time is over.
 pub fn renderer_of_one() -> Renderer {
     renderer_of(1, Duration::from_secs(15))

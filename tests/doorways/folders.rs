@@ -245,7 +245,7 @@ async fn a_file_whose_bytes_were_thrown_away_cannot_be_rendered_again_and_says_s
     assert_eq!(inbox.app.count("select count(*) from file where blob is null and digest is not null").await, 1);
     let transmission = inbox.app.transmissions(run).await[0].id;
     inbox.app.engine = inbox.app.another();
-    let again = Again { render: true, key: "again".to_owned(), by: "test".to_owned() };
+    let again = Again { render: true, despite_suppression: false, key: "again".to_owned(), by: "test".to_owned() };
     run::act::resend(&inbox.app.engine, transmission, &again).await.unwrap();
     inbox.app.drain().await;
 

@@ -1,24 +1,16 @@
 //! The same on servers: OpenSSH's SFTP server, and an S3 server in this process that checks signatures.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use hyper_util::rt::TokioIo;
 use postbook::{
     source::place::{AccountConfig, Address, Moved, Places, PlacesConfig},
     trigger::file::{self, FileState},
 };
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use sqlx::PgPool;
-use tempfile::TempDir;
 
 use crate::{
     inbox::{Inbox, paths},
-    peers::Sshd,
+    peers::{Sshd, s3::S3},
 };
 
 fn config(name: &str, account: AccountConfig) -> PlacesConfig {
@@ -26,44 +18,12 @@ fn config(name: &str, account: AccountConfig) -> PlacesConfig {
         roots: Vec::new(),
         accounts: BTreeMap::from([(name.to_owned(), account)]),
         timeout: Duration::from_secs(20),
+        limit: 1 << 20,
     }
 }
 
-/// A bucket of a server that is gone with the test.
-struct S3 {
-    root: TempDir,
-    url: String,
-}
-
-impl S3 {
-    async fn start() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("bucket")).unwrap();
-        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single("AKEXAMPLE", "sec/ret+"));
-        let service = service.build();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let http = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(http.serve_connection(TokioIo::new(stream), service.clone()));
-            }
-        });
-        Self { root, url: format!("s3://AKEXAMPLE:sec%2Fret+@127.0.0.1:{port}?tls=none") }
-    }
-
-    fn account(&self) -> AccountConfig {
-        AccountConfig { url: self.url.clone(), host_key: None, key: None, ca: None }
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.root.path().join("bucket").join(below)
-    }
-
-    fn paths(&self) -> Vec<String> {
-        paths(&self.path(""))
-    }
+fn account(s3: &S3) -> AccountConfig {
+    AccountConfig { url: s3.url(""), host_key: None, key: None, ca: None }
 }
 
 #[sqlx::test]
@@ -137,10 +97,10 @@ async fn a_move_on_an_sftp_server_never_overwrites_and_links_lead_nowhere() {
 
 #[sqlx::test]
 async fn objects_below_a_prefix_are_runs_and_leave_it(db: PgPool) {
-    let s3 = S3::start().await;
+    let s3 = S3::start();
     fs::create_dir_all(s3.path("inbox/archive")).unwrap();
     fs::write(s3.path("inbox/archive/orders.csv"), "somebody's").unwrap();
-    let inbox = Inbox::on(db, config("store", s3.account())).await;
+    let inbox = Inbox::on(db, config("store", account(&s3))).await;
     inbox.subscribe("s3 = \"store:bucket/inbox\", match = \"*.csv\"").await;
     fs::write(s3.path("inbox/orders.csv"), "a;b\n").unwrap();
     fs::write(s3.path("inbox/notes.txt"), "x").unwrap();
@@ -148,7 +108,7 @@ async fn objects_below_a_prefix_are_runs_and_leave_it(db: PgPool) {
     inbox.settle().await;
 
     assert_eq!(inbox.app.mails_to("ann@example.org")[0].attachments[0].1, b"a;b\n");
-    let names: Vec<_> = s3.paths().into_iter().filter(|path| path.starts_with("inbox/")).collect();
+    let names: Vec<_> = paths(&s3.path("")).into_iter().filter(|path| path.starts_with("inbox/")).collect();
     assert_eq!(names, ["inbox/archive/orders (run 1, file 1).csv", "inbox/archive/orders.csv", "inbox/notes.txt"]);
     assert_eq!(fs::read(s3.path("inbox/archive/orders.csv")).unwrap(), b"somebody's");
 
@@ -161,8 +121,8 @@ async fn objects_below_a_prefix_are_runs_and_leave_it(db: PgPool) {
 
 #[sqlx::test]
 async fn an_s3_server_that_refuses_the_key_is_told_of(db: PgPool) {
-    let s3 = S3::start().await;
-    let account = AccountConfig { url: s3.url.replace("sec%2F", "wrong"), ..s3.account() };
+    let s3 = S3::start();
+    let account = AccountConfig { url: s3.url("").replace("sec%2F", "wrong"), ..account(&s3) };
     let inbox = Inbox::on(db, config("store", account)).await;
     inbox.subscribe("s3 = \"store:bucket/inbox\"").await;
     inbox.round().await;
@@ -173,8 +133,8 @@ async fn an_s3_server_that_refuses_the_key_is_told_of(db: PgPool) {
 
 #[tokio::test]
 async fn a_move_in_a_bucket_that_was_cut_short_is_completed() {
-    let s3 = S3::start().await;
-    let places = Places::open(&config("store", s3.account())).unwrap();
+    let s3 = S3::start();
+    let places = Places::open(&config("store", account(&s3))).unwrap();
     let place = places.at(&Address::s3("store:bucket/inbox").unwrap()).unwrap();
     place.write("a.csv", "same".into()).await.unwrap();
     place.write(".postbook/1", "same".into()).await.unwrap();

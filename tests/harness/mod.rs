@@ -83,6 +83,13 @@ impl TestApp {
         engine
     }
 
+    /// Uses another account under this name, or one more.
+    pub fn use_account(&mut self, name: &str, account: AccountConfig) {
+        self.accounts.insert(name.to_owned(), account);
+        let clock = self.engine.clock.clone();
+        self.engine = engine(&self.db, &self.accounts, "test").on(clock);
+    }
+
     /// Sets up what is written as TOML (`[[user]]`, `[[document]]`, `[[batch]]`).
     pub async fn apply(&self, toml: &str) {
         self.try_apply(toml).await.expect("sound TOML");
@@ -134,7 +141,7 @@ impl TestApp {
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "select step.id, step.kind from step join run on run.id = step.run
               where step.state = 'ready' and step.due_at <= $1 and run.paused_at is null
-                and (step.kind <> 'transmit' or not exists (
+                and (step.kind not in ('transmit', 'put', 'move') or not exists (
                         select from installation where paused_at is not null and pauses is distinct from run.released_in))
               order by step.id",
         )

@@ -15,7 +15,7 @@ pub const RESTS: &str = "nothing comes to rest before it is settled or waits for
 pub fn all() -> Vec<Property<Play>> {
     vec![
         Property::<Play>::always(ADMITTED, |_, world| world.copies < 2 || world.twice),
-        Property::<Play>::always("with hold, a second copy needs a person", |play, world| {
+        Property::<Play>::always("unless it is repeated, a second copy needs a person", |play, world| {
             play.settle == Settle::Repeat || world.copies < 2 || said(world, &[Word::Again, Word::Retry])
         }),
         Property::<Play>::always("what is booked as delivered has arrived", |_, world| {
@@ -33,7 +33,7 @@ pub fn all() -> Vec<Property<Play>> {
         Property::<Play>::sometimes("two copies arrive", |_, world| world.copies == 2),
         Property::<Play>::sometimes("a person is asked", |_, world| world.transmission == TransmissionState::Uncertain),
         Property::<Play>::sometimes("it is delivered by the second worker", |play, world| {
-            play.settle == Settle::Hold
+            play.settle != Settle::Repeat
                 || world.step.deaths == 1
                     && world.attempts.len() == 2
                     && world.transmission == TransmissionState::Delivered

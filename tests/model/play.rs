@@ -48,6 +48,8 @@ pub enum Flaw {
     ForgetfulLate,
     /// Nobody looks after steps whose hint got lost.
     NoReminder,
+    /// What the far side never heard of is sent again, although a worker may still send it.
+    AskWithoutPermit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub enum Action {
     LoseHint,
     DoubleHint,
     Say(Word),
+    /// The far side is asked about the last attempt, and says whether it has it.
+    Ask,
 }
 
 impl Play {
@@ -99,6 +103,9 @@ impl Play {
         }
         if running && world.step.lapsed {
             work.push(Action::Lapse);
+        }
+        if world.transmission == TransmissionState::Uncertain && self.settle == Settle::Ask {
+            work.push(Action::Ask);
         }
         if world.step.state == StepState::Ready && world.hints == 0 && self.flaw != Some(Flaw::NoReminder) {
             work.push(Action::Remind);
@@ -219,6 +226,31 @@ impl Play {
         }
     }
 
+    /// What the far side has is delivered; what it never heard of is tried again while there are tries.
+    fn ask(&self, world: &mut World) {
+        let Some(last) = world.attempts.len().checked_sub(1) else { return };
+        if world.landed & (1 << last) != 0 {
+            world.attempts[last] = Attempt::Arrived;
+            return world.happens(Event::Delivered);
+        }
+        world.attempts[last] = Attempt::Failed;
+        world.step.tries += 1;
+        if world.step.tries < TRIES {
+            world.happens(Event::Deferred);
+            world.step.state = StepState::Ready;
+            world.step.deaths = 0;
+        } else {
+            world.happens(Event::GivenUp);
+            world.step.state = StepState::Failed;
+        }
+    }
+
+    /// Whether a worker sends that may have lost its claim: where the far side is asked, all depends on that.
+    fn may_send(&self, world: &World, duty: Duty) -> bool {
+        let holds = world.step.state == StepState::Running && world.step.lease == duty.lease && !world.step.lapsed;
+        holds || self.settle != Settle::Ask || self.flaw == Some(Flaw::AskWithoutPermit)
+    }
+
     fn say(&self, world: &mut World, word: Word) {
         world.said.push(word);
         match word {
@@ -324,7 +356,12 @@ impl Model for Play {
             Action::Claim(at) => self.claim(&mut world, at),
             Action::Send(at, copy, came) => {
                 let Doing::Claimed(duty) = world.workers[at].doing else { return None };
+                if !self.may_send(&world, duty) {
+                    world.workers[at].doing = Doing::Nothing;
+                    return Some(world.sorted());
+                }
                 world.copies += u8::from(copy);
+                world.landed |= u8::from(copy) << duty.attempt;
                 world.workers[at].doing = Doing::Sent(duty, came);
             }
             Action::Commit(at) => self.commit(&mut world, at),
@@ -341,6 +378,7 @@ impl Model for Play {
             Action::LoseHint => world.hints -= 1,
             Action::DoubleHint => world.hints += 1,
             Action::Say(word) => self.say(&mut world, word),
+            Action::Ask => self.ask(&mut world),
         }
         let trouble = matches!(action, Action::Crash(_) | Action::Pause(_) | Action::LoseHint | Action::DoubleHint);
         world.troubles -= u8::from(trouble);

@@ -15,6 +15,8 @@ pub struct World {
     pub workers: [Worker; 2],
     /// What the far side has.
     pub copies: u8,
+    /// By which attempts it has them, a bit each.
+    pub landed: u8,
     /// How many more faults there will be.
     pub troubles: u8,
     /// What people have said so far.
@@ -99,6 +101,7 @@ impl World {
             hints: 1,
             workers: [worker; 2],
             copies: 0,
+            landed: 0,
             troubles,
             said: Vec::new(),
             illegal: false,

@@ -94,6 +94,13 @@ level = "warn"
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 
+    /// The same, which reads `input`.
+    pub async fn run_on(&self, arguments: &[&str], input: &Path) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(fs::File::open(input).unwrap());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
         command.arg("--config").arg(self.config()).arg("--data").arg(self.data()).args(arguments);

@@ -44,23 +44,26 @@ with socket.socket() as it:
   cat "$file"
 }
 
-# A process is known by its number and the time it began, so that a number used again is never taken for it.
+# A process is known by its number and the time it began, so that a number used again is never taken for it. A peer of
+# several processes gives each a NAME.
 birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
-remember() { echo "$1 $(birth "$1")" >"$state/pid"; }
-running() {
-  local pid began
-  [ -s "$state/pid" ] && read -r pid began <"$state/pid" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
+remember() { echo "$1 $(birth "$1")" >"$state/${2:+$2.}pid"; } # PID [NAME]
+running() { # [NAME]
+  local file=$state/${1:+$1.}pid pid began
+  [ -s "$file" ] && read -r pid began <"$file" && [ -n "$began" ] && [ "$(birth "$pid")" = "$began" ]
 }
 
-# end: asks the peer's process to stop, insists after ten seconds.
+# end [NAME [SIGNAL]]: asks the peer's process to stop, insists after ten seconds. One that holds a namespace of processes
+# takes no SIGTERM (unshare --fork); with SIGKILL all of them go with it.
 end() {
-  if running; then
-    local pid; read -r pid _ <"$state/pid"
-    kill "$pid" 2>/dev/null || true
-    for _ in $(seq 100); do running || break; sleep 0.1; done
-    if running; then kill -KILL "$pid" 2>/dev/null || true; fi
+  local file=$state/${1:+$1.}pid pid
+  if running "${1:-}"; then
+    read -r pid _ <"$file"
+    kill -"${2:-TERM}" "$pid" 2>/dev/null || true
+    for _ in $(seq 100); do running "${1:-}" || break; sleep 0.1; done
+    if running "${1:-}"; then kill -KILL "$pid" 2>/dev/null || true; fi
   fi
-  rm -f "$state/pid"
+  rm -f "$file"
 }
 
 # listening PORT: waits until something answers there.
@@ -70,6 +73,19 @@ listening() {
     sleep 0.05
   done
   die "nothing answers on 127.0.0.1:$1, see the logs in $state"
+}
+
+# certificate FOLDER: cert.pem and key.pem for localhost, by an authority of its own, ca.pem: TLS libraries refuse a
+# certificate that is its own authority.
+certificate() {
+  local folder=$1
+  local new_key=(openssl req -newkey rsa:2048 -nodes -batch)
+  {
+    "${new_key[@]}" -x509 -days 3650 -subj '/CN=Postbook test authority' -keyout "$folder/ca.key" -out "$folder/ca.pem"
+    "${new_key[@]}" -subj /CN=localhost -keyout "$folder/key.pem" -out "$folder/request.pem"
+    openssl x509 -req -days 3650 -in "$folder/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" \
+      -CAcreateserial -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') -out "$folder/cert.pem"
+  } 2>"$state/openssl.log"
 }
 
 # tell NAME=VALUE...: what the tests read.

@@ -1,15 +1,19 @@
 //! The real servers that tests talk to, as the scripts beside this file left them running.
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod s3;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postbook::{channel::account::AccountConfig, source::place};
+use tempfile::TempDir;
 
 /// How long a mail may take from "250 Ok" to the mailbox.
 const DELIVERY: Duration = Duration::from_secs(30);
@@ -82,8 +86,29 @@ impl Postfix {
     }
 
     fn login(&self, password: &str) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        format!("{}:{}", encode(&self.env["SMTP_USER"]), encode(password))
+        login(&self.env["SMTP_USER"], password)
+    }
+}
+
+/// Dovecot over mailboxes of the Postfix.
+pub struct Dovecot {
+    env: BTreeMap<String, String>,
+}
+
+impl Dovecot {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("imap") }
+    }
+
+    /// The mailbox in which mails to `returned...@test.local` arrive, with its password.
+    pub fn mailbox(&self) -> String {
+        let password = utf8_percent_encode(&self.env["IMAP_PASSWORD"], NON_ALPHANUMERIC);
+        format!("imaps://returned:{password}@localhost:{}/INBOX", self.env["IMAP_PORT"])
+    }
+
+    pub fn authority(&self) -> PathBuf {
+        PathBuf::from(&self.env["IMAP_CA"])
     }
 }
 
@@ -151,11 +176,27 @@ impl Sshd {
         Self { env: env("sftp") }
     }
 
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
     /// Logs in with the password.
     pub fn account(&self) -> place::AccountConfig {
         let password = utf8_percent_encode(&self.env["SFTP_PASSWORD"], NON_ALPHANUMERIC);
         let url = format!("sftp://{}:{password}@127.0.0.1:{}", self.env["SFTP_USER"], self.port());
         place::AccountConfig { url, host_key: Some(self.host_key()), key: None, ca: None }
+    }
+
+    /// The same, as a way out to `/files`.
+    pub fn outgoing(&self) -> AccountConfig {
+        let place = self.account();
+        AccountConfig { host_key: place.host_key, ..account(format!("{}/files", place.url)) }
+    }
+
+    /// Where `/files` is.
+    pub fn files(&self) -> PathBuf {
+        PathBuf::from(&self.env["SFTP_FOLDER"])
     }
 
     pub fn port(&self) -> &str {
@@ -189,6 +230,243 @@ impl Sshd {
     }
 }
 
+/// HylaFAX, with a line to each kind of far end.
+pub struct FaxServer {
+    env: BTreeMap<String, String>,
+}
+
+/// A line of the fax server, by what is at its other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A machine that receives.
+    Good,
+    /// The same, on a line that can be cut.
+    Cuttable,
+    /// Nobody who lifts.
+    Silent,
+    /// Somebody on the telephone.
+    Engaged,
+}
+
+impl FaxServer {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("fax") }
+    }
+
+    /// Faxes over a line, and the number there.
+    pub fn line(&self, line: Line) -> (AccountConfig, &'static str) {
+        let (modem, number) = match line {
+            Line::Good => ("FAX_GOOD", "+13125550002"),
+            Line::Cuttable => ("FAX_CUTTABLE", "+13125550003"),
+            Line::Silent => ("FAX_SILENT", "+13125550004"),
+            Line::Engaged => ("FAX_ENGAGED", "+13125550005"),
+        };
+        let mut config = self.account(&self.env["FAX_PORT"]);
+        config.fax.modem = Some(self.env[modem].clone());
+        (config, number)
+    }
+
+    /// A server without modems, which keeps what it is given.
+    pub fn desk(&self) -> AccountConfig {
+        self.account(&self.env["FAX_DESK_PORT"])
+    }
+
+    /// Where the desk keeps its jobs and their files.
+    pub fn desk_spool(&self) -> PathBuf {
+        PathBuf::from(&self.env["FAX_DESK"])
+    }
+
+    /// What the machines have received so far.
+    pub fn received(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.env["FAX_RECEIVED"]).unwrap().map(|it| it.unwrap().path());
+        files.filter(|it| it.extension().is_some_and(|it| it == "tif")).collect()
+    }
+
+    /// Cuts the line that can be cut, until what this gives is dropped.
+    pub fn cut(&self) -> Cut {
+        let cut = PathBuf::from(&self.env["FAX_CUT"]);
+        fs::write(&cut, "").unwrap();
+        Cut(cut)
+    }
+
+    /// An account on a HylaFAX on this port.
+    pub fn account(&self, port: &str) -> AccountConfig {
+        let password = utf8_percent_encode(&self.env["FAX_PASSWORD"], NON_ALPHANUMERIC);
+        let url = format!("hylafax://{}:{password}@{}:{port}", self.env["FAX_USER"], self.env["FAX_HOST"]);
+        let mut config = AccountConfig::new(url);
+        config.from = Some("Example Ltd".to_owned());
+        config.fax.station = Some("+1 312 555 0001".to_owned());
+        config
+    }
+}
+
+/// The servers of vsftpd, for the user `sender`.
+pub struct Vsftpd {
+    env: BTreeMap<String, String>,
+}
+
+impl Vsftpd {
+    /// The ones that run.
+    pub fn running() -> Self {
+        Self { env: env("ftp") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
+    /// TLS from `AUTH` on.
+    pub fn account(&self) -> AccountConfig {
+        self.to("ftp", "FTP_PORT", "")
+    }
+
+    /// TLS from the first byte.
+    pub fn implicit(&self) -> AccountConfig {
+        self.to("ftps", "FTP_TLS_PORT", "")
+    }
+
+    /// No TLS.
+    pub fn plain(&self) -> AccountConfig {
+        self.to("ftp", "FTP_PORT", "?tls=none")
+    }
+
+    /// Where `/files` is.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.env["FTP_FOLDER"])
+    }
+
+    fn to(&self, scheme: &str, port: &str, query: &str) -> AccountConfig {
+        let login = login(&self.env["FTP_USER"], &self.env["FTP_PASSWORD"]);
+        let mut config = account(format!("{scheme}://{login}@localhost:{}/files{query}", self.env[port]));
+        config.ca = Some(PathBuf::from(&self.env["FTP_CA"]));
+        config
+    }
+}
+
+/// A line that is cut.
+pub struct Cut(PathBuf);
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A Kannel with a message centre behind it.
+pub struct Kannel {
+    env: BTreeMap<String, String>,
+}
+
+/// One part of a message, as the centre was given it.
+#[derive(Debug, serde::Deserialize)]
+pub struct Submitted {
+    pub to: String,
+    pub text: String,
+    /// 0 for GSM-7, 8 for UCS-2.
+    pub coding: u8,
+    /// 0 when it was taken.
+    pub status: u32,
+}
+
+impl Kannel {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("kannel") }
+    }
+
+    pub fn account(&self) -> AccountConfig {
+        self.account_at(&self.env["KANNEL_PORT"])
+    }
+
+    /// An account at another Kannel, with the same users.
+    pub fn account_at(&self, port: &str) -> AccountConfig {
+        let (user, password) = (&self.env["KANNEL_USER"], &self.env["KANNEL_PASSWORD"]);
+        AccountConfig::new(format!("kannel://{user}:{password}@127.0.0.1:{port}?tls=none"))
+    }
+
+    /// The port of the message centre.
+    pub fn centre(&self) -> &str {
+        &self.env["KANNEL_CENTRE_PORT"]
+    }
+
+    /// A mobile number of its own, whose last digits say what becomes of messages to it.
+    pub fn number(end: &str) -> String {
+        format!("+49151{:05}{end}", 10_000 + rand::random::<u32>() % 60_000)
+    }
+
+    /// What the centre took for `number`, once there is as much as `expected`.
+    pub async fn taken(&self, number: &str, expected: usize) -> Vec<Submitted> {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let taken = || -> Vec<_> { self.submitted(number).into_iter().filter(|it| it.status == 0).collect() };
+        let found = tokio::time::timeout(DELIVERY, async {
+            loop {
+                look.tick().await;
+                let taken = taken();
+                if taken.len() >= expected {
+                    return taken;
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| taken())
+    }
+
+    /// Whatever the centre was given for `number`.
+    pub fn submitted(&self, number: &str) -> Vec<Submitted> {
+        let log = fs::read_to_string(&self.env["KANNEL_LOG"]).unwrap_or_default();
+        // The last line may be one that is being written.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let digits = number.trim_start_matches('+');
+        let all = whole.lines().map(|line| serde_json::from_str::<Submitted>(line).unwrap());
+        all.filter(|it| it.to.trim_start_matches('+') == digits).collect()
+    }
+}
+
+/// nginx with WebDAV, for the user `sender`.
+pub struct Nginx {
+    env: BTreeMap<String, String>,
+}
+
+impl Nginx {
+    /// The one that runs.
+    pub fn running() -> Self {
+        Self { env: env("web") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
+    }
+
+    /// Over HTTPS, below `path`.
+    pub fn tls(&self, path: &str) -> AccountConfig {
+        let mut config = account(format!("webdav://{}@localhost:{}/{path}", self.login(), self.env["WEB_TLS_PORT"]));
+        config.ca = Some(PathBuf::from(&self.env["WEB_CA"]));
+        config
+    }
+
+    /// Over HTTP, below `path`, with this after the `?`.
+    pub fn plain(&self, path: &str, query: &str) -> AccountConfig {
+        let port = &self.env["WEB_PORT"];
+        account(format!("webdav://{}@localhost:{port}/{path}?tls=none{query}", self.login()))
+    }
+
+    /// Where `/dav` and `/plain` are.
+    pub fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.env["WEB_FOLDER"])
+    }
+
+    fn login(&self) -> String {
+        login(&self.env["WEB_USER"], &self.env["WEB_PASSWORD"])
+    }
+}
+
+fn login(user: &str, password: &str) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!("{}:{}", encode(user), encode(password))
+}
+
 /// An account for the tests' sender.
 pub fn account(url: String) -> AccountConfig {
     let mut config = AccountConfig::new(url);
@@ -196,9 +474,62 @@ pub fn account(url: String) -> AccountConfig {
     config
 }
 
+/// A server of the test's own, which it may kill.
+pub struct Own {
+    folder: TempDir,
+    peer: &'static str,
+}
+
+impl Own {
+    pub fn start(peer: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Servers work as other users.
+        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let own = Self { folder, peer };
+        own.script("up.sh");
+        own
+    }
+
+    /// Takes it away, with all of its connections.
+    pub fn kill(&self) {
+        self.script("down.sh");
+    }
+
+    /// Starts it again, where it was.
+    pub fn restart(&self) {
+        self.script("up.sh");
+    }
+
+    fn env(&self) -> BTreeMap<String, String> {
+        env_in(self.folder.path(), self.peer)
+    }
+
+    fn script(&self, name: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(self.peer).join(name);
+        let mut command = Command::new(path);
+        // What it starts outlives it, and would hold a pipe open.
+        command.env("POSTBOOK_PEERS", self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "{}/{name} of {}", self.peer, self.folder.path().display());
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// libtiff's `tiffcp`, which reads and writes TIFF files of all kinds.
+pub fn tiffcp() -> PathBuf {
+    PathBuf::from(&env("libtiff")["TIFFCP"])
+}
+
 fn env(peer: &str) -> BTreeMap<String, String> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers");
-    let peers = std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from);
+    env_in(&std::env::var_os("POSTBOOK_PEERS").map_or(beside, PathBuf::from), peer)
+}
+
+fn env_in(peers: &Path, peer: &str) -> BTreeMap<String, String> {
     let Ok(text) = fs::read_to_string(peers.join(peer).join("env")) else {
         panic!("the peer `{peer}` does not run: run ops/test, it starts the peers (or tests/peers/{peer}/up.sh)");
     };

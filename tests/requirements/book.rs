@@ -157,7 +157,7 @@ async fn a_single_transmission_waits_in_the_same_queue_as_those_of_a_batch(db: P
     let jobs = "select count(*) from apalis.jobs where job_type = 'postbook.transmit'";
     let before = app.count(jobs).await;
 
-    let again = Again { render: false, key: "once more".to_owned(), by: "test".to_owned() };
+    let again = Again { render: false, despite_suppression: false, key: "once more".to_owned(), by: "test".to_owned() };
     act::resend(&app.engine, sent, &again).await.expect("a copy");
     let second = app.run("morning").await;
     app.finish(first).await;

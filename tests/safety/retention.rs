@@ -171,7 +171,7 @@ async fn purged_files_are_told_of_and_rendered_again_only_when_asked(db: PgPool)
 
     let purged = app.seen(run).await.files_purged_at.expect("a date");
     assert_eq!(app.zip(run).await.into_keys().collect::<Vec<_>>(), ["manifest.csv"]);
-    let again = |render| Again { render, key: format!("{render}"), by: "test".to_owned() };
+    let again = |render| Again { render, despite_suppression: false, key: format!("{render}"), by: "test".to_owned() };
     let refused = act::resend(&app.engine, sent.id, &again(false)).await;
     let date = purged.date_naive().to_string();
     assert!(matches!(&refused, Err(ActError::NotNow(text)) if text.contains(&date)), "{refused:?}");

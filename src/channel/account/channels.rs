@@ -16,10 +16,13 @@ impl Channels {
     /// # Errors
     /// Every account that cannot be used, not only the first.
     pub fn open(configs: &BTreeMap<String, AccountConfig>) -> Result<Self, Vec<AccountError>> {
-        let mut accounts = BTreeMap::new();
+        let mut accounts = BTreeMap::<_, Account>::new();
         let mut errors = Vec::new();
-        for (name, config) in configs {
-            match Account::open(name, config) {
+        // Those that mail by another one come after it.
+        let (later, first): (Vec<_>, Vec<_>) = configs.iter().partition(|(_, config)| config.mail.is_some());
+        for (name, config) in first.into_iter().chain(later) {
+            let mail = config.mail.as_ref().and_then(|mail| accounts.get(mail));
+            match Account::open_with(name, config, mail) {
                 Ok(account) => {
                     accounts.insert(name.clone(), account);
                 }
@@ -39,12 +42,17 @@ impl Channels {
         self.accounts.values()
     }
 
+    /// The account of this name.
+    pub fn get(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
     /// The account to use on `channel`: the `wanted` one, else the first by name.
     ///
     /// A wanted account that does not exist or serves another channel is not replaced by one that nobody asked for.
     pub fn pick(&self, channel: &str, wanted: Option<&str>) -> Option<&Account> {
         match wanted {
-            Some(name) => self.accounts.get(name).filter(|account| account.channel() == channel),
+            Some(name) => self.get(name).filter(|account| account.channel() == channel),
             None => self.accounts().find(|account| account.channel() == channel),
         }
     }

@@ -7,17 +7,22 @@ mod channels;
 mod drivers;
 mod pattern;
 
-pub use super::config::{AccountConfig, AccountError, AccountFault, Limits};
+pub use super::config::{AccountConfig, AccountError, AccountFault, Each, FaxConfig, Limits, TooLarge};
 pub use channels::Channels;
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use chrono_tz::Tz;
 
 use crate::{
     contact::Contact,
     reason::{Reason, Scope},
+    schedule::Hours,
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard, check,
-    driver::Driver,
+    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
+    check, driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -26,18 +31,54 @@ pub struct Account {
     name: String,
     channel: &'static str,
     settle: Option<Settle>,
+    ask_for: Duration,
     limits: Limits,
+    each: Each,
+    hours: Hours,
+    zone: Option<Tz>,
     refuse: Vec<String>,
-    driver: Box<dyn Driver>,
+    attach_limit: Option<u64>,
+    too_large: Option<TooLarge>,
+    driver: Arc<dyn Driver>,
 }
 
 impl Account {
     /// Makes the account `name` ready; nothing is connected to yet.
     pub fn open(name: &str, config: &AccountConfig) -> Result<Self, AccountError> {
+        Self::open_with(name, config, None)
+    }
+
+    /// The same of an account that mails by another one: `mail`.
+    pub fn open_with(name: &str, config: &AccountConfig, mail: Option<&Self>) -> Result<Self, AccountError> {
+        let mail = mail.and_then(Self::mail);
         let (channel, driver) =
-            drivers::open(config).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
-        let (settle, limits, refuse) = (config.settle, config.limits, config.refuse.clone());
-        Ok(Self { name: name.to_owned(), channel, settle, limits, refuse, driver })
+            drivers::open(config, mail).map_err(|fault| AccountError { account: name.to_owned(), fault })?;
+        let hours = Hours::read(config.window.as_deref(), config.quiet.as_deref());
+        let fault = |flaws| AccountError { account: name.to_owned(), fault: AccountFault::Hours(flaws) };
+        let hours = hours.map_err(fault)?;
+        let (each, zone) = (each(config.each, channel), config.zone);
+        let (settle, ask_for) = (config.settle, config.ask_for);
+        let (limits, refuse) = (config.limits, config.refuse.clone());
+        let (attach_limit, too_large) = (config.attach_limit, config.too_large);
+        Ok(Self {
+            name: name.to_owned(),
+            channel,
+            settle,
+            ask_for,
+            limits,
+            each,
+            hours,
+            zone,
+            refuse,
+            attach_limit,
+            too_large,
+            driver,
+        })
+    }
+
+    /// The account as one that another one mails by.
+    fn mail(&self) -> Option<Mail> {
+        (self.channel == "email").then(|| Mail { name: self.name.clone(), driver: self.driver.clone() })
     }
 
     /// The name it is configured under.
@@ -55,9 +96,24 @@ impl Account {
         self.settle.unwrap_or_else(|| self.driver.settle())
     }
 
+    /// How long its far side is asked about an attempt in doubt before a person is.
+    pub fn ask_for(&self) -> Duration {
+        self.ask_for
+    }
+
     /// What it may send at most.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What one contact and one domain may be sent at most.
+    pub fn each(&self) -> Each {
+        self.each
+    }
+
+    /// When it sends, and in which zone that is; the batch's when nothing stands there.
+    pub fn hours(&self) -> (&Hours, Option<Tz>) {
+        (&self.hours, self.zone)
     }
 
     /// The form it wants files in.
@@ -68,6 +124,31 @@ impl Account {
     /// What is to be heard of what it accepted, if anything is.
     pub fn receipts(&self) -> Option<Receipts> {
         self.driver.receipts()
+    }
+
+    /// The most bytes of files that one message carries.
+    pub fn attach_limit(&self) -> Option<u64> {
+        self.attach_limit
+    }
+
+    /// What becomes of files that are too large for it, if it says so.
+    pub fn too_large(&self) -> Option<TooLarge> {
+        self.too_large
+    }
+
+    /// Whether `outcome` means that there was too much of a message.
+    pub fn is_too_large(&self, outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Refused(reason) if self.driver.is_too_large(reason))
+    }
+
+    /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
+    pub fn offer(&self, key: &str) -> Option<Offer> {
+        self.driver.offer(key)
+    }
+
+    /// Where what it sent comes back to, if that is read here.
+    pub fn bounces(&self) -> Option<&Inbox> {
+        self.driver.bounces()
     }
 
     /// Waits until this node may send one more by it. Who has a turn is sent at once: what waits for a connection is
@@ -127,6 +208,15 @@ impl Account {
         }
         Ok(contact)
     }
+}
+
+/// A line that is talking to a fax is busy for everybody else.
+fn each(written: Each, channel: &str) -> Each {
+    let mut each = written;
+    if channel == "fax" {
+        each.contact.at_once = each.contact.at_once.or(NonZeroUsize::new(1));
+    }
+    each
 }
 
 #[cfg(test)]

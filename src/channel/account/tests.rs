@@ -30,13 +30,17 @@ fn refusal(config: &AccountConfig) -> String {
 #[test]
 fn an_account_that_cannot_work_says_what_to_write() {
     type Change = fn(&mut AccountConfig);
-    let cases: [(&str, Change, &str); 16] = [
+    let cases: [(&str, Change, &str); 19] = [
         (
             "nonsense",
             |_| (),
-            "`url` is none (relative URL without a base); write one such as smtp://user:password@mail.example.org:587",
+            "`url` is none (relative URL without a base); write one such as smtp://user:password@mail.example.org:587, with %2F for a slash and %40 for an at sign in user name and password",
         ),
-        ("pigeon://loft", |_| (), "there is no driver `pigeon`; the known ones are smtp, smtps, folder, discard"),
+        (
+            "pigeon://loft",
+            |_| (),
+            "there is no driver `pigeon`; the known ones are smtp, smtps, hylafax, faxmail, telnyx, sinch, smsapi, twilio, kannel, sftp, ftp, ftps, s3, webdav, folder, discard, pickup",
+        ),
         ("smtp:", |_| (), "`url` names no host; write one such as smtp://mail.example.org:587"),
         (
             "smtp://host?tls=maybe",
@@ -71,7 +75,7 @@ fn an_account_that_cannot_work_says_what_to_write() {
         (
             "smtp://host",
             |it| it.channel = Some("fax".to_owned()),
-            "`channel` cannot be `fax`; leave it out, or write `email` for a folder, `email` or `folder` for discard",
+            "`channel` cannot be `fax`; leave it out, or write `email`, `fax` or `sms` for a folder, any channel but pickup for discard",
         ),
         (
             "smtp://host",
@@ -87,6 +91,21 @@ fn an_account_that_cannot_work_says_what_to_write() {
             "smtp://host",
             |it| it.refuse = vec!["*".to_owned()],
             "`refuse` is for rehearsals with folder and discard accounts only; take it out",
+        ),
+        (
+            "hylafax://fax.example.org",
+            |_| (),
+            "`url` needs a host and a user, and no more; write one such as hylafax://user:password@fax.example.org",
+        ),
+        (
+            "hylafax://reports@fax.example.org",
+            |_| (),
+            "`station` says the number of the line in at most 20 letters; write it such as +1 312 555 0001",
+        ),
+        (
+            "faxmail://host",
+            |it| it.fax.dial = Some("fax@example.org".to_owned()),
+            "`dial` says which mailbox a number becomes; write {number}@fax.example.org or {digits}@fax.example.org",
         ),
         ("folder:", |_| (), "`url` names no folder; write one such as folder:///srv/outbox"),
         (

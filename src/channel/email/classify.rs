@@ -12,6 +12,15 @@ use crate::{
 
 use super::reply::{Reply, Trouble};
 
+/// The code of what is larger than the server said it takes (RFC 1870, section 6.2).
+pub(super) const SIZE: &str = "smtp-size";
+
+/// Whether a refusal with this code means that the message is too large: for the mailbox or for the server by its
+/// enhanced code (RFC 3463, sections 3.3 and 3.4), or by the bare reply code of RFC 1870, section 6.1.
+pub(super) fn is_too_large(code: &str) -> bool {
+    code == SIZE || code == "smtp-552" || code.ends_with("-5.2.3") || code.ends_with("-5.3.4")
+}
+
 /// How far the conversation had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -86,7 +95,7 @@ fn scope(stage: Stage, reply: &Reply) -> Scope {
     }
 }
 
-fn reply_scope(reply: &Reply) -> Scope {
+pub(super) fn reply_scope(reply: &Reply) -> Scope {
     let permanent = reply.code >= 500;
     match reply.enhanced() {
         // The sender's address, its syntax or its host.

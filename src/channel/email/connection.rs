@@ -15,12 +15,11 @@ use lettre::transport::smtp::{
 };
 use tokio::time::timeout;
 
-use crate::channel::Outcome;
+use crate::channel::{Outcome, transcript::Transcript};
 
 use super::{
     classify::Stage,
     reply::{Reply, Trouble},
-    transcript::Transcript,
 };
 
 /// How long a server may take.
@@ -38,6 +37,8 @@ pub(super) struct Connection {
     patience: Patience,
     /// The most bytes a message may have; 0 for no limit, `None` where the server does not know of sizes.
     size_limit: Option<usize>,
+    /// Whether it can be told when to report what became of a message (RFC 3461).
+    reports: bool,
     lost: bool,
 }
 
@@ -50,7 +51,7 @@ impl Patience {
 
 impl Connection {
     pub(super) fn new(line: AsyncSmtpConnection, patience: Patience) -> Self {
-        Self { line, patience, size_limit: None, lost: false }
+        Self { line, patience, size_limit: None, reports: false, lost: false }
     }
 
     /// The server's name for itself.
@@ -60,6 +61,10 @@ impl Connection {
 
     pub(super) fn size_limit(&self) -> Option<usize> {
         self.size_limit
+    }
+
+    pub(super) fn reports(&self) -> bool {
+        self.reports
     }
 
     pub(super) fn takes_utf8(&self) -> bool {
@@ -79,6 +84,7 @@ impl Connection {
     pub(super) async fn hello(&mut self, hello: &ClientId, transcript: &mut Transcript) -> Result<(), Trouble> {
         let response = self.ask(Ehlo::new(hello.clone()), transcript).await?;
         self.size_limit = response.message().find_map(size_limit);
+        self.reports = response.message().any(|line| line.trim().eq_ignore_ascii_case("DSN"));
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! E-mail over SMTP.
 //!
+//! Where bounces are read, a message that a server took is accepted, and delivered when it did not come back in time.
+//!
 //! One transmission is one recipient, so that each gets the server's own words. What matters most is *when* a
 //! connection fails: before the final dot the server has nothing and trying again is safe; after it nobody knows, and
 //! the outcome is uncertain. Connections are kept open between messages.
@@ -10,13 +12,14 @@
 //!                                                └──────── next message ──────────┴───────────┘
 //! ```
 
+pub mod bounce;
 mod classify;
 mod connection;
 pub(super) mod message;
 mod pool;
 mod reply;
+mod returns;
 mod server;
-mod transcript;
 
 use futures::future::{BoxFuture, FutureExt};
 use lettre::{
@@ -35,9 +38,11 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Permit, Proof, Report,
+    Inbox, Outcome, Parcel, Permit, Proof, Receipts, Report,
     config::{AccountConfig, AccountFault},
     driver::{Driver, Turn, not_mine},
+    token,
+    transcript::Transcript,
 };
 
 use self::{
@@ -45,8 +50,8 @@ use self::{
     connection::Connection,
     pool::Pool,
     reply::{Reply, Trouble},
+    returns::{ReturnPath, Returns},
     server::Server,
-    transcript::Transcript,
 };
 
 /// A mail server with the sender it sends for.
@@ -55,10 +60,14 @@ pub(super) struct Email {
     from: Sender,
     server: Server,
     pool: Pool,
+    returns: Option<Returns>,
+    return_path: ReturnPath,
 }
 
 /// A message ready for the wire.
 struct Letter<'a> {
+    key: String,
+    /// Where it comes back to.
     from: Address,
     to: Mailbox,
     bytes: Vec<u8>,
@@ -70,14 +79,23 @@ impl Email {
         if config.connections == 0 {
             return Err(AccountFault::NoConnections);
         }
-        Ok(Self { from: sender(config)?, server: Server::open(url, config)?, pool: Pool::new(config.connections) })
+        let from = sender(config)?;
+        Ok(Self {
+            return_path: ReturnPath::open(config, &from)?,
+            from,
+            server: Server::open(url, config)?,
+            pool: Pool::new(config.connections),
+            returns: Returns::open(config)?,
+        })
     }
 
-    async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
+    /// Makes one attempt to mail `parcel` to `to`.
+    pub(super) async fn write_to(&self, parcel: &Parcel, to: &Mailbox, permit: Permit<'_>) -> Report {
         let mut transcript = Transcript::default();
         let (outcome, for_anybody) = match message::build(&self.from, to, parcel) {
             Ok(bytes) => {
-                let letter = Letter { from: self.from.email.clone(), to: to.clone(), bytes, permit };
+                let key = token::of_key(&parcel.key);
+                let letter = Letter { from: self.return_path.of(&key), key, to: to.clone(), bytes, permit };
                 self.send(&letter, &mut transcript).await
             }
             Err(reason) => (Outcome::Refused(reason), false),
@@ -85,8 +103,13 @@ impl Email {
         Report { transcript: transcript.into_text(), for_anybody, ..Report::new(outcome) }
     }
 
+    /// Waits until one of its connections is free.
+    pub(super) async fn next(&self) -> Turn<'_> {
+        Turn::of(self.pool.turn().await)
+    }
+
     /// Connects, signs in and takes leave.
-    async fn try_out(&self) -> Result<String, Reason> {
+    pub(super) async fn try_out(&self) -> Result<String, Reason> {
         let mut transcript = Transcript::default();
         match self.server.connect(&mut transcript).await {
             Ok(mut connection) => {
@@ -151,6 +174,9 @@ impl Email {
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
+        if self.is_reported(connection) {
+            parameters.extend(returns::of_mail(&letter.key));
+        }
         Ok(Mail::new(Some(letter.from.clone()), parameters))
     }
 
@@ -160,7 +186,8 @@ impl Email {
         letter: &Letter<'_>,
         transcript: &mut Transcript,
     ) -> Result<Outcome, Outcome> {
-        let recipient = Rcpt::new(letter.to.address().clone(), Vec::new());
+        let reported = self.is_reported(connection).then(|| returns::of_recipient(&letter.to));
+        let recipient = Rcpt::new(letter.to.address().clone(), reported.unwrap_or_default());
         if let Err(trouble) = connection.command(recipient, transcript).await {
             return Err(self.outcome(connection, Stage::Recipient, trouble));
         }
@@ -174,9 +201,15 @@ impl Email {
             Err(trouble) => return Err(self.outcome(connection, Stage::Data, trouble)),
         }
         match connection.message(&letter.bytes, transcript).await {
+            Ok(reply) if self.returns.is_some() => Ok(Outcome::Accepted(proof(connection, &reply))),
             Ok(reply) => Ok(Outcome::Delivered(proof(connection, &reply))),
             Err((stage, trouble)) => Err(self.outcome(connection, stage, trouble)),
         }
+    }
+
+    /// Whether the server is told when to report what became of a message.
+    fn is_reported(&self, connection: &Connection) -> bool {
+        self.returns.is_some() && connection.reports()
     }
 
     fn outcome(&self, connection: &Connection, stage: Stage, trouble: Trouble) -> Outcome {
@@ -196,9 +229,20 @@ impl Driver for Email {
         self.try_out().boxed()
     }
 
-    /// Until one of its connections is free.
+    fn is_too_large(&self, reason: &Reason) -> bool {
+        classify::is_too_large(&reason.code)
+    }
+
+    fn receipts(&self) -> Option<Receipts> {
+        self.returns.as_ref().map(Returns::receipts)
+    }
+
+    fn bounces(&self) -> Option<&Inbox> {
+        self.returns.as_ref().and_then(Returns::inbox)
+    }
+
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.pool.turn().map(Turn::of).boxed()
+        self.next().boxed()
     }
 }
 
@@ -226,7 +270,7 @@ fn too_late() -> Reason {
 fn too_big(size: usize, limit: usize, host: &str) -> Reason {
     let text =
         format!("the message is {size} bytes long and {host} takes {limit} at most; send fewer or smaller files");
-    Reason::new(Scope::Document, "smtp-size", text)
+    Reason::new(Scope::Document, classify::SIZE, text)
 }
 
 fn no_utf8(host: &str) -> Reason {

@@ -14,13 +14,13 @@ use url::{Host, Url};
 use crate::channel::{
     Outcome,
     config::{AccountConfig, AccountFault},
+    transcript::Transcript,
 };
 
 use super::{
     classify::{self, Stage},
     connection::{Connection, Patience},
     reply::Trouble,
-    transcript::Transcript,
 };
 
 /// A mail server as the account names it.

@@ -1,8 +1,8 @@
 //! A folder: plain files below it, or mails written as `.eml` instead of being sent.
 //!
 //! Doing it again is always safe: the same key gives the same names and bytes, and nothing that is there is ever
-//! overwritten. What can go wrong is the disk. As the channel `email`, a folder is an outbox for rehearsals and the
-//! demo.
+//! overwritten. What can go wrong is the disk. As the channel `email`, `fax` or `sms`, a folder is an outbox for
+//! rehearsals and the demo; what it is given as `fax` is what a fax server would be.
 
 mod name;
 mod place;
@@ -23,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    Outcome, Parcel, Permit, Proof, Report,
+    Form, Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
     driver::Driver,
     email::{message, sender},
@@ -38,6 +38,7 @@ pub(super) struct Folder {
     root: PathBuf,
     /// The sender of the mails, when mails are what is written.
     mails_from: Option<Sender>,
+    form: Form,
 }
 
 impl Folder {
@@ -49,7 +50,7 @@ impl Folder {
             return Err(AccountFault::Channel { channel: channel.to_owned(), remedy });
         }
         let mails_from = if mails { Some(sender(config)?) } else { None };
-        Ok(Self { root, mails_from })
+        Ok(Self { root, mails_from, form: Form::rehearsed(channel) })
     }
 
     async fn put(&self, parcel: &Parcel, contact: &Contact) -> Report {
@@ -77,7 +78,8 @@ impl Folder {
     fn items(&self, parcel: &Parcel, contact: &Contact) -> Result<Vec<Item>, Reason> {
         let (Some(from), Contact::Mailbox(to)) = (&self.mails_from, contact) else {
             if parcel.files.is_empty() {
-                return Ok(vec![words(parcel)]);
+                let (name, bytes) = words(parcel);
+                return Ok(vec![Item { name, bytes }]);
             }
             let item = |file: &super::File| Item { name: file.name.clone(), bytes: file.bytes.clone() };
             return Ok(parcel.files.iter().map(item).collect());
@@ -106,12 +108,15 @@ impl Driver for Folder {
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
         self.try_out().boxed()
     }
+
+    fn form(&self) -> Form {
+        self.form
+    }
 }
 
 /// What is only words, as a file: a notice that left nothing behind would count as delivered.
-fn words(parcel: &Parcel) -> Item {
-    let bytes = Bytes::from(parcel.message.text.clone());
-    Item { name: name::of_words(&parcel.message.subject), bytes }
+pub(super) fn words(parcel: &Parcel) -> (String, Bytes) {
+    (name::of_words(&parcel.message.subject), Bytes::from(parcel.message.text.clone()))
 }
 
 fn wants_mails(url: &Url) -> Result<bool, AccountFault> {

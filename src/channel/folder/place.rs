@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::name;
+use crate::source::place::numbered;
 
 /// How many numbers are tried before a name is given up. Reached only where somebody never empties the folder.
 const MOST_NUMBERS: usize = 10_000;
@@ -62,7 +62,7 @@ pub(super) fn probe(root: &Path) -> io::Result<()> {
 
 fn one(directory: &Path, item: &Item, aside: &Path) -> io::Result<String> {
     for number in 1..=MOST_NUMBERS {
-        let name = name::numbered(&item.name, number);
+        let name = numbered(&item.name, number);
         let path = directory.join(&name);
         if is_free(&path)? && write(aside, &path, &item.bytes)? || holds(&path, &item.bytes)? {
             return Ok(name);

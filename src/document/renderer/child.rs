@@ -12,8 +12,16 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use nix::sys::resource::{Resource, setrlimit};
 
-use super::frame::{self, Answer, Frame, Request};
-use crate::document::{Files, pdf, template::Typesetter};
+use super::frame::{self, Answer, Frame, Front, Request};
+use crate::{
+    channel::Resolution,
+    document::{
+        Files,
+        fax::{self, Original, Sheet, Unfit},
+        pdf,
+        template::Typesetter,
+    },
+};
 
 /// How many workflows stay loaded. Lower sends files again when many workflows take turns; higher takes memory.
 const LOADED: usize = 8;
@@ -68,7 +76,40 @@ impl Bench {
                 Ok(pages) => (Answer::Counted { pages }, Vec::new()),
                 Err(error) => (Answer::Refused { text: error.to_string() }, Vec::new()),
             },
+            Request::Fax { resolution, files, cover } => {
+                let faxed = self.fax(resolution, (&files, &request.body), cover);
+                faxed.unwrap_or_else(|unfit| (Answer::Unfit(unfit), Vec::new()))
+            }
+            Request::Picture { page } => match fax::png(&request.body, page) {
+                Ok(picture) => (Answer::Pictured { found: picture.is_some() }, picture.unwrap_or_default()),
+                Err(unfit) => (Answer::Unfit(unfit), Vec::new()),
+            },
         }
+    }
+
+    /// The pages of the files, with the cover page before them: it says how many there are.
+    fn fax(
+        &mut self,
+        resolution: Resolution,
+        (files, mut body): (&[(String, usize)], &[u8]),
+        cover: Option<Front>,
+    ) -> Result<(Answer, Vec<u8>), Unfit> {
+        if cover.as_ref().is_some_and(|front| self.find(&front.digest).is_none()) {
+            return Ok((Answer::Missing, Vec::new()));
+        }
+        let mut originals = Vec::with_capacity(files.len());
+        for (name, size) in files {
+            let (bytes, rest) = body.split_at_checked(*size).unwrap_or((body, &[]));
+            originals.push(Original { name, bytes });
+            body = rest;
+        }
+        let mut sheets = fax::pages(&originals, resolution)?;
+        if let Some((typesetter, cover)) = cover.as_ref().and_then(|it| Some((self.find(&it.digest)?, &it.cover))) {
+            let first = cover.sheets(typesetter, resolution, sheets.len())?;
+            sheets.splice(..0, first);
+        }
+        let octets = sheets.iter().map(Sheet::octets).collect();
+        Ok((Answer::Faxed { octets }, fax::write(&sheets, resolution)?))
     }
 
     fn load(&mut self, digest: String, files: Vec<(String, usize)>, mut body: Bytes) -> Answer {

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::{
+    channel::Resolution,
+    document::fax::{Cover, Unfit},
+};
+
 /// What a process is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -19,6 +24,17 @@ pub enum Request {
     Render { digest: String, template: String, context: Value },
     /// Count the pages of the PDF that follows.
     Count,
+    /// Make one fax of the files that follow one after the other.
+    Fax { resolution: Resolution, files: Vec<(String, usize)>, cover: Option<Front> },
+    /// Draw this page, from 1, of the fax that follows.
+    Picture { page: usize },
+}
+
+/// A cover page, and the workflow with that digest whose template it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Front {
+    pub digest: String,
+    pub cover: Cover,
 }
 
 /// What a process answers.
@@ -36,6 +52,16 @@ pub enum Answer {
     Counted {
         pages: i32,
     },
+    /// The TIFF follows; so many octets are sent for each page.
+    Faxed {
+        octets: Vec<u32>,
+    },
+    /// The PNG follows, unless there is no such page.
+    Pictured {
+        found: bool,
+    },
+    /// It cannot become a fax.
+    Unfit(Unfit),
     /// It cannot be done, for this reason.
     Refused {
         text: String,

@@ -4,6 +4,7 @@
 //! replaced, and its request fails with the reason; nobody else notices. A render that is given up kills its process.
 
 mod child;
+mod fax;
 mod frame;
 mod process;
 
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use tokio::{sync::Semaphore, time};
 
 pub use child::child_main;
+pub use fax::{Faxed, Originals};
 use frame::{Answer, Frame, Request};
 use process::{Death, Process};
 
@@ -70,7 +72,7 @@ impl Renderer {
             template: template.to_owned(),
             context: context.clone(),
         };
-        Ok(match self.ask(&request, (&[], Some(files)), limit).await? {
+        Ok(match self.ask(&request, (&[], Some(files)), limit.min(self.config.timeout)).await? {
             Ok(Frame { head: Answer::Rendered { pages }, body }) => Ok((body, pages)),
             Ok(Frame { head: Answer::Refused { text }, .. }) => Err(broken("template-error", text)),
             Ok(other) => bail!("a rendering process answered {:?} to a template", other.head),
@@ -94,7 +96,6 @@ impl Renderer {
         (body, files): (&[u8], Option<&Files>),
         limit: Duration,
     ) -> Result<Result<Frame<Answer>, Failure>> {
-        let limit = limit.min(self.config.timeout);
         let _seat = self.seats.acquire().await.context("the renderer is closed")?;
         let mut process = self.take()?;
         match time::timeout(limit, process.ask(request, body, files)).await {

@@ -86,6 +86,7 @@ async fn delete(db: &PgPool, digests: &[String], now: DateTime<Utc>) -> Result<V
         delete from blob
          where digest = any($1) and created_at < $2
            and not exists (select from artifact where artifact.blob = blob.digest)
+           and not exists (select from rendition where rendition.blob = blob.digest)
            and not exists (select from document_revision where definition ->> 'digest' = blob.digest)
            and not exists (select from file where file.blob = blob.digest)
            and not exists (select from workflow_version

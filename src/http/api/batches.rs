@@ -89,8 +89,16 @@ async fn delete(State(app): State<App>, admin: Admin, Name(name): Name) -> Resul
 
 /// Lets a batch fire.
 #[utoipa::path(post, path = "/batches/{batch}/enable", tag = "batches", operation_id = "enable_batch",
-    params(("batch" = String, Path)), responses((status = 204, description = "it may fire")))]
+    params(("batch" = String, Path)),
+    responses(
+        (status = 204, description = "it may fire"),
+        (status = 409, description = "it counts on a channel without an account", body = Problem, content_type = "application/problem+json"),
+    ))]
 async fn enable(State(app): State<App>, admin: Admin, Name(name): Name) -> Result<StatusCode, Problem> {
+    let closed = batch::closed(&app.shelf.db, &name, &app.accounts).await?;
+    if !closed.is_empty() {
+        return Err(Problem::conflict(format!("the batch `{name}` cannot fire: {}", closed.join("; "))));
+    }
     switch(&app, &admin, (&name, true)).await
 }
 

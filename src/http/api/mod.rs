@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod batch_recipients;
 mod batches;
 mod calendar;
 mod calendars;
@@ -9,6 +10,8 @@ mod document_body;
 mod documents;
 mod events;
 mod files;
+mod pages;
+mod pickups;
 mod recipients;
 mod reports;
 mod run_acts;
@@ -31,6 +34,7 @@ use super::App;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(batches::router())
+        .merge(batch_recipients::router())
         .merge(starts::router())
         .merge(schedules::router())
         .merge(calendar::router())
@@ -39,6 +43,8 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(run_files::router())
         .merge(run_events::router())
         .merge(transmissions::router())
+        .merge(pages::router())
+        .merge(pickups::router())
         .merge(sending::router())
         .merge(documents::router())
         .merge(calendars::router())

@@ -62,6 +62,6 @@ async fn list(
     paging: Paging,
 ) -> Result<Json<Page<Addressee>>, Problem> {
     let after = paging.after_parts()?;
-    let found = recipient::list(&app.shelf.db, &filter.wanted(&caller)?, (after.as_ref(), paging.fetch())).await?;
+    let found = recipient::list(&app.engine, &filter.wanted(&caller)?, (after.as_ref(), paging.fetch())).await?;
     Ok(Json(paging.page(found, |one| json!([one.name, one.channel, one.contact]).to_string())))
 }

@@ -31,7 +31,7 @@ async fn add(
     admin: Admin,
     Body(address, faults): Body<Input>,
 ) -> Result<impl IntoResponse, Problem> {
-    let address = suppression::check(address, faults)?;
+    let address = suppression::check(address, app.engine.country, faults)?;
     let added = suppression::add(&app.shelf.db, &admin.author(&app), address).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
@@ -47,6 +47,7 @@ async fn remove(
 ) -> Result<StatusCode, Problem> {
     let is_line = !channel.contains('\0') && !contact.contains('\0');
     let address = (channel.as_str(), contact.as_str());
-    let removed = is_line && suppression::remove(&app.shelf.db, &admin.author(&app), address).await?;
+    let country = app.engine.country;
+    let removed = is_line && suppression::remove(&app.shelf.db, &admin.author(&app), address, country).await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("suppressed address", contact)) }
 }

@@ -59,6 +59,8 @@ async fn attempts(State(app): State<App>, Anyone(caller): Anyone, Id(id): Id) ->
 struct Resend {
     /// Render the documents anew instead of sending the same bytes.
     render: Option<bool>,
+    /// Send it also to a contact to which nothing is sent any more; the audit log says who did.
+    despite_suppression: Option<bool>,
 }
 
 /// Sends a transmission again, as a new one.
@@ -77,9 +79,12 @@ async fn resend(
     MaybeBody(wanted, faults): MaybeBody<Resend>,
 ) -> Result<impl IntoResponse, Problem> {
     faults.or(())?;
-    let again = Again { render: wanted.render.unwrap_or_default(), key, by: operator.0.user.clone() };
+    let despite_suppression = wanted.despite_suppression.unwrap_or_default();
+    let (render, by) = (wanted.render.unwrap_or_default(), operator.0.user.clone());
+    let again = Again { render, despite_suppression, key, by };
     let new = act::resend(&app.engine, TransmissionId(id), &again).await?;
-    note(&app, &operator.0, ("transmission.resent", id)).await?;
+    let action = if despite_suppression { "transmission.resent_despite_suppression" } else { "transmission.resent" };
+    note(&app, &operator.0, (action, id)).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&app, &operator.0, new).await?)))
 }
 
@@ -130,7 +135,7 @@ async fn cancel(State(app): State<App>, operator: Operator, Id(id): Id) -> Resul
     find(&app, &operator.0, TransmissionId(id)).await.map(Json)
 }
 
-/// Gives what proves a transmission: the bytes sent, their digests, attempts and transcripts.
+/// Gives what proves a transmission: the bytes sent, their digests, attempts, transcripts and later words.
 #[utoipa::path(get, path = "/transmissions/{transmission}/evidence.zip", tag = "transmissions",
     operation_id = "download_evidence", params(("transmission" = i64, Path)),
     responses((status = 200, description = "the archive", body = Vec<u8>, content_type = "application/zip")))]
@@ -142,14 +147,14 @@ async fn evidence(State(app): State<App>, Anyone(caller): Anyone, Id(id): Id) ->
 }
 
 /// A transmission of a run that the caller may see.
-async fn find(app: &App, caller: &Caller, id: TransmissionId) -> Result<Transmission, Problem> {
+pub(super) async fn find(app: &App, caller: &Caller, id: TransmissionId) -> Result<Transmission, Problem> {
     let found = book::transmission(&app.shelf.db, id).await?;
     let found = found.ok_or_else(|| Problem::not_found("transmission", id))?;
     let seen = book::run(&app.shelf.db, found.run, caller.only()).await?;
     seen.map(|_| found).ok_or_else(|| Problem::not_found("transmission", id))
 }
 
-async fn note(app: &App, caller: &Caller, (action, id): (&str, i64)) -> Result<(), Problem> {
+pub(super) async fn note(app: &App, caller: &Caller, (action, id): (&str, i64)) -> Result<(), Problem> {
     let deed = Deed { action, object: &id.to_string(), detail: json!({}) };
     Ok(audit::note(&app.shelf.db, &author(caller, app), deed).await?)
 }

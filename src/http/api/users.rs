@@ -47,7 +47,7 @@ async fn create(
     admin: Admin,
     Body(user, faults): Body<UserInput>,
 ) -> Result<impl IntoResponse, Problem> {
-    let user = account::check(user, faults)?;
+    let user = account::check(user, app.engine.country, faults)?;
     account::save(&app.shelf.db, &admin.author(&app), user.clone(), Expect::Absent).await?;
     let location = [(header::LOCATION, format!("/api/v1/users/{}", user.name))];
     Ok((StatusCode::CREATED, location, Json(user)))
@@ -76,7 +76,7 @@ async fn replace(
     Body(mut user, mut faults): Body<UserInput>,
 ) -> Result<impl IntoResponse, Problem> {
     named(name, &mut user.name, &mut faults);
-    let user = account::check(user, faults)?;
+    let user = account::check(user, app.engine.country, faults)?;
     let saved = account::save(&app.shelf.db, &admin.author(&app), user.clone(), Expect::Any).await?;
     Ok((status(saved), Json(user)))
 }

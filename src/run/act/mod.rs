@@ -6,6 +6,7 @@
 mod hold;
 mod resend;
 mod retry;
+mod revoke;
 mod settle;
 
 use anyhow::Context;
@@ -18,6 +19,7 @@ pub use hold::{cancel, cancel_queued, pause, release, resume};
 pub use resend::{Again, resend};
 pub(super) use retry::reopen;
 pub use retry::retry;
+pub use revoke::revoke;
 pub use settle::{Settlement, cancel_transmission, settle};
 
 /// Why an act was refused.

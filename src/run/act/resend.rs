@@ -23,6 +23,8 @@ use crate::{
 pub struct Again {
     /// Render the documents anew, from the same frozen inputs, instead of sending the same bytes.
     pub render: bool,
+    /// Send it also to a contact to which nothing is sent any more.
+    pub despite_suppression: bool,
     /// The same key again is the same wish, and sends nothing more.
     pub key: String,
     pub by: String,
@@ -43,7 +45,7 @@ pub async fn resend(engine: &Engine, transmission: TransmissionId, again: &Again
         return Ok(earlier);
     }
     sendable(&mut db, transmission, again.render).await?;
-    let copy = copy(&mut db, transmission, &key, now).await?;
+    let copy = copy(&mut db, transmission, (&key, again.despite_suppression), now).await?;
     let frozen = frozen::of(engine, run).await?;
     let hints = if again.render {
         let step = frozen.step_of(Kind::Render).context("a workflow without a step that renders")?;
@@ -55,8 +57,10 @@ pub async fn resend(engine: &Engine, transmission: TransmissionId, again: &Again
     };
     retry::reopen(&mut db, run, RunState::Running).await?;
     queue::push(&mut db, &hints).await?;
-    let text = format!("transmission {transmission} sent again by {} as {copy}", again.by);
-    let data = json!({ "by": again.by, "transmission": transmission, "again": copy, "rendered": again.render });
+    let despite = if again.despite_suppression { ", suppressed or not" } else { "" };
+    let text = format!("transmission {transmission} sent again by {} as {copy}{despite}", again.by);
+    let data = json!({ "by": again.by, "transmission": transmission, "again": copy, "rendered": again.render,
+                       "despite_suppression": again.despite_suppression });
     log::write(&mut db, run, now, ("resent", text, data)).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("sending again")?;
@@ -131,14 +135,14 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
 async fn copy(
     db: &mut PgConnection,
     transmission: TransmissionId,
-    key: &str,
+    (key, despite_suppression): (&str, bool),
     now: DateTime<Utc>,
 ) -> Result<TransmissionId, ActError> {
     Ok(sqlx::query_scalar!(
         r#"
         insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
-                                  message, resend_of, created_at, changed_at)
-        select run, purpose, $2, recipient, recipient_name, channel, contact, 'queued', 0, message, id, $3, $3
+                                  message, resend_of, despite_suppression, created_at, changed_at)
+        select run, purpose, $2, recipient, recipient_name, channel, contact, 'queued', 0, message, id, $4, $3, $3
           from transmission
          where id = $1
         returning id as "id: TransmissionId"
@@ -146,6 +150,7 @@ async fn copy(
         transmission as TransmissionId,
         key,
         now,
+        despite_suppression,
     )
     .fetch_one(db)
     .await

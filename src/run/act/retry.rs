@@ -32,7 +32,11 @@ pub async fn retry(engine: &Engine, run: RunId, by: &str) -> Result<u64, ActErro
     let (count, hints) = match locked.state {
         RunState::Held | RunState::Expanding | RunState::Cancelled => (0, Vec::new()),
         RunState::Failed if never_expanded(&mut db, run).await? => expand_again(&mut db, run, now).await?,
-        _ => items_again(&mut db, run, now).await?,
+        _ => {
+            let (count, mut hints) = items_again(&mut db, run, now).await?;
+            hints.extend(errands_again(&mut db, run, now).await?);
+            (count, hints)
+        }
     };
     if hints.is_empty() {
         return Err(ActError::NotNow(format!("nothing has failed in run {run}, so there is nothing to retry")));
@@ -88,6 +92,24 @@ async fn expand_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> 
     .context("queueing the transmissions of a run again")?;
     let hints = ready(db, run, now).await?;
     Ok((queued.rows_affected(), hints))
+}
+
+/// Steps that failed to carry files.
+async fn errands_again(db: &mut PgConnection, run: RunId, now: DateTime<Utc>) -> Result<Vec<Hint>, ActError> {
+    let steps = sqlx::query!(
+        r#"
+        update step
+           set state = 'ready', due_at = $2, hinted_at = $2, tries = 0, deaths = 0, changed_at = $2
+         where run = $1 and kind in ('fetch', 'put', 'move') and state = 'failed'
+        returning id as "id: StepId", kind as "kind: Kind"
+        "#,
+        run as RunId,
+        now,
+    )
+    .fetch_all(db)
+    .await
+    .context("readying the steps of a run that carry files")?;
+    Ok(steps.into_iter().map(|step| Hint { kind: step.kind, id: step.id }).collect())
 }
 
 /// Items whose parameters never fitted have no step and stay failed: the batch has to be corrected.

@@ -11,7 +11,7 @@ use super::{ActError, lock, retry};
 use crate::{
     id::{RunId, TransmissionId},
     queue,
-    run::{Engine, Event, RunState, TransmissionState, frozen, log, notify, record},
+    run::{Engine, Event, RunState, TransmissionState, awaited, frozen, log, notify, record},
     workflow::Kind,
 };
 
@@ -76,6 +76,7 @@ pub async fn settle(
         queue::push(&mut db, &hints).await?;
         retry::reopen(&mut db, run, RunState::Running).await?;
     }
+    awaited::forget(&mut db, transmission).await?;
     let text = format!("transmission {transmission} settled by {by}: {why}");
     log::write(&mut db, run, now, ("settled", text, json!({ "by": by, "as": settlement }))).await?;
     record::mark(&mut db, run, now).await?;
@@ -112,7 +113,7 @@ pub async fn cancel_transmission(engine: &Engine, transmission: TransmissionId, 
 }
 
 /// The run of `transmission`, fenced and locked.
-async fn fenced(db: &mut PgConnection, transmission: TransmissionId) -> Result<RunId, ActError> {
+pub(super) async fn fenced(db: &mut PgConnection, transmission: TransmissionId) -> Result<RunId, ActError> {
     let run = sqlx::query_scalar!(
         r#"select run as "run: RunId" from transmission where id = $1"#,
         transmission as TransmissionId,

@@ -7,9 +7,12 @@
 //!
 //! Whoever locks an account and steps locks the account first. Called by the step that transmits, and by the doors.
 
+mod answered;
+mod contact;
 mod doubt;
 mod hand;
 mod health;
+mod hours;
 mod learn;
 mod limit;
 mod pause;
@@ -28,9 +31,12 @@ use crate::{
     reason::{Reason, Scope},
 };
 
+pub(super) use answered::note as note_answer;
+pub(super) use contact::{Share, call_next, give_back, put_off as put_off_at_contacts, shares, take_turns};
 pub use doubt::Doubts;
 pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
-pub(super) use learn::learn;
+pub(super) use hours::{Permission, doors, may, put_off};
+pub(super) use learn::{Wait, learn};
 pub(super) use limit::hand_on;
 
 use health::{Health, State};
@@ -167,4 +173,15 @@ pub(super) async fn for_notice<'a>(engine: &'a Engine, account: &'a Account) -> 
     }
     let mut others = engine.channels.accounts().filter(|it| it.channel() == account.channel());
     Ok(others.find(|it| !paused.contains(it.name())).unwrap_or(account))
+}
+
+/// Forgets what no longer counts.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(engine: &Engine) -> Result<()> {
+    let mut db = engine.db.acquire().await.context("connecting to forget what no longer counts")?;
+    let now = engine.clock.now();
+    contact::forget(&mut db, now).await?;
+    answered::forget(&mut db, now).await
 }

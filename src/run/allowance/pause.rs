@@ -10,6 +10,9 @@ const FIRST: Duration = Duration::from_secs(60);
 /// The longest pause. Longer means that much is sent late after a fault that mends itself.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
+/// The longest pause that a far side can ask for. Longer, and a slip in its answer keeps everything from being sent.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// An account before a failure.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Before {
@@ -29,6 +32,12 @@ pub(super) struct Failure {
     /// When the attempt began.
     pub began_at: DateTime<Utc>,
     pub at: DateTime<Utc>,
+}
+
+impl Failure {
+    fn asked(&self) -> Option<Duration> {
+        self.after.map(|after| after.min(LONGEST_ASKED))
+    }
 }
 
 /// What a failure does to its account.
@@ -56,7 +65,7 @@ pub(super) fn after(before: &Before, failure: &Failure) -> Option<Pause> {
             Pause { failures, until_at: Some(until(failures, failure)), fresh: false }
         }
         (Some(_), Some(so_far)) => {
-            let asked = failure.after.map_or(so_far, |after| failure.at + after);
+            let asked = failure.asked().map_or(so_far, |after| failure.at + after);
             Pause { failures: before.failures, until_at: Some(so_far.max(asked)), fresh: false }
         }
     })
@@ -70,7 +79,7 @@ fn failed_again(before: &Before, at: DateTime<Utc>) -> bool {
 /// The far side is taken at its word the first time; later on, the longer pause counts.
 fn until(failures: i32, failure: &Failure) -> DateTime<Utc> {
     let own = length(failures);
-    let pause = match failure.after {
+    let pause = match failure.asked() {
         Some(after) if failures == 0 => after,
         after => own.max(after.unwrap_or_default()),
     };
@@ -133,6 +142,7 @@ mod tests {
     fn a_time_that_the_far_side_names_is_heeded() {
         assert_eq!(until(&Before::default(), &failure(0, false, Some(7))), 7);
         assert_eq!(until(&Before::default(), &failure(0, false, Some(7200))), 7200);
+        assert_eq!(until(&Before::default(), &failure(0, false, Some(1 << 40))), 86_400, "within reason");
         assert_eq!(until(&for_a_minute(), &failure(0, false, Some(300))), 300, "also from one that was under way");
         assert_eq!(until(&for_a_minute(), &failure(60, true, Some(7))), 60 + 120, "but not for ever in vain");
     }

@@ -110,7 +110,7 @@ pub(super) async fn call_next(
 }
 
 /// Makes `steps`, which the caller has locked, due now.
-async fn wake(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn wake(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         r#"
         with woken as (

@@ -70,11 +70,11 @@ pub(super) async fn transmissions(
     sqlx::query!(
         r#"
         insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
-                                  reason, created_at, changed_at)
-        select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, $2, $2
+                                  reason, once, created_at, changed_at)
+        select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, once, $2, $2
           from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
-                      $10::jsonb[])
-               as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason)
+                      $10::jsonb[], $11::text[])
+               as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason, once)
         on conflict on constraint transmission_key_is_unique_in_its_run do nothing
         "#,
         run as RunId,
@@ -87,6 +87,7 @@ pub(super) async fn transmissions(
         &rows.iter().map(|(_, transmission)| transmission.state.name().to_owned()).collect::<Vec<_>>(),
         &rows.iter().map(|(_, transmission)| transmission.items.len() as i32).collect::<Vec<_>>(),
         &reasons(rows.iter().map(|(_, transmission)| &transmission.reason))? as &[Option<Value>],
+        &rows.iter().map(|(_, transmission)| transmission.once.clone()).collect::<Vec<_>>() as &[Option<String>],
     )
     .execute(db)
     .await

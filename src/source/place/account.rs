@@ -3,17 +3,14 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
 use super::{
-    super::tls,
-    Address, Driver, Failure, Place, below, folder, lasting, s3,
-    sftp::{Connection, HostKey, HostKeyFault, Login, Sftp},
+    Address, Driver, Failure, Place, below, folder, lasting,
+    open::{AccountConfig, Patience},
+    refused,
+    server::Server,
 };
 
 /// The settings that places come from.
@@ -25,25 +22,8 @@ pub struct PlacesConfig {
     pub accounts: BTreeMap<String, AccountConfig>,
     /// How long one look, read, write or move may take.
     pub timeout: Duration,
-}
-
-/// An account of a server with files.
-#[derive(Clone)]
-pub struct AccountConfig {
-    /// `sftp://user:password@host:22` or `s3://key:secret@host:443?region=eu-central-1`.
-    pub url: String,
-    /// The server's key, for SFTP.
-    pub host_key: Option<String>,
-    /// The file of a private key, for SFTP; the password in the URL opens it.
-    pub key: Option<PathBuf>,
-    /// A certificate to trust besides the machine's own, for S3.
-    pub ca: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for AccountConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountConfig").finish_non_exhaustive()
-    }
+    /// How many bytes a file that steps fetch may have.
+    pub limit: u64,
 }
 
 /// What is wrong with an account.
@@ -58,22 +38,12 @@ pub struct AccountFault {
 #[derive(Debug, Default)]
 pub struct Places {
     roots: Vec<PathBuf>,
-    accounts: BTreeMap<String, Account>,
+    accounts: BTreeMap<String, Server>,
     timeout: Duration,
-}
-
-#[derive(Debug)]
-enum Account {
-    Sftp(Arc<Connection>),
-    S3(s3::Service),
+    limit: u64,
 }
 
 impl Places {
-    /// Whether accounts with such a URL are places.
-    pub fn serves(url: &str) -> bool {
-        ["sftp://", "s3://"].iter().any(|scheme| url.starts_with(scheme))
-    }
-
     /// Makes them ready; nothing is connected to yet.
     ///
     /// # Errors
@@ -81,22 +51,24 @@ impl Places {
     pub fn open(config: &PlacesConfig) -> Result<Self, Vec<AccountFault>> {
         let mut accounts = BTreeMap::new();
         let mut faults = Vec::new();
+        let patience = Patience { answer: config.timeout, whole: config.timeout };
         for (name, account) in &config.accounts {
-            match open(account, config.timeout) {
+            match Server::open(account, patience) {
                 Ok(account) => drop(accounts.insert(name.clone(), account)),
                 Err(text) => faults.push(AccountFault { account: name.clone(), text }),
             }
         }
         let roots = config.roots.clone();
-        if faults.is_empty() { Ok(Self { roots, accounts, timeout: config.timeout }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { roots, accounts, timeout: config.timeout, limit: config.limit })
+        } else {
+            Err(faults)
+        }
     }
 
     /// The names of the accounts, each with what it is.
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.accounts.iter().map(|(name, account)| match account {
-            Account::Sftp(_) => (name.as_str(), "sftp"),
-            Account::S3(_) => (name.as_str(), "s3"),
-        })
+        self.accounts.iter().map(|(name, server)| (name.as_str(), server.channel()))
     }
 
     /// Why `address` cannot be watched.
@@ -111,18 +83,40 @@ impl Places {
     pub fn at(&self, address: &Address) -> Result<Place, Failure> {
         let driver = match address {
             Address::Folder(path) => Driver::Folder(self.folder(Path::new(path))?),
-            Address::Sftp(remote) => match self.accounts.get(&remote.account) {
-                Some(Account::Sftp(connection)) => {
-                    Driver::Sftp(Sftp { connection: connection.clone(), root: remote.path.clone() })
-                }
-                _ => return Err(self.unknown(&remote.account, "sftp")),
-            },
-            Address::S3(remote) => match self.accounts.get(&remote.account) {
-                Some(Account::S3(service)) => Driver::S3(service.open(&remote.path)?),
-                _ => return Err(self.unknown(&remote.account, "s3")),
-            },
+            Address::Sftp(remote) => self.server(&remote.account, "sftp")?.at(&remote.path)?,
+            Address::S3(remote) => self.server(&remote.account, "s3")?.at(&remote.path)?,
         };
         Ok(Place { driver, timeout: self.timeout })
+    }
+
+    /// The place of a file that is written with it, `sftp:partner:/inbox/status.csv` or `folder:/srv/in/status.csv`, and
+    /// its name there.
+    ///
+    /// # Errors
+    /// When it is none, or the settings do not allow it.
+    pub fn of_file<'a>(&self, text: &'a str) -> Result<(Place, &'a str), Failure> {
+        let unreadable =
+            || refused("no-file-address", format!("`{text}` is no file; write one such as sftp:partner:/inbox/a.csv"));
+        let (scheme, rest) = text.split_once(':').filter(|_| super::is_plain(text)).ok_or_else(unreadable)?;
+        let (folder, name) = rest.rsplit_once('/').or(rest.rsplit_once(':')).ok_or_else(unreadable)?;
+        if name.is_empty() {
+            return Err(unreadable());
+        }
+        let driver = match scheme {
+            "folder" => Driver::Folder(self.folder(Path::new(folder))?),
+            _ => {
+                let (account, path) = folder.split_once(':').unwrap_or((folder, ""));
+                // What lies right in the root has a slash before it.
+                let path = if path.is_empty() && rest.contains(":/") { "/" } else { path };
+                self.server(account, scheme)?.at(path)?
+            }
+        };
+        Ok((Place { driver, timeout: self.timeout }, name))
+    }
+
+    /// How many bytes a file that steps fetch may have.
+    pub fn limit(&self) -> u64 {
+        self.limit
     }
 
     /// Logs in to the account `name`, where that can be done without a place.
@@ -131,12 +125,14 @@ impl Places {
     /// Why it cannot be used.
     pub async fn probe(&self, name: &str) -> Result<String, Failure> {
         match self.accounts.get(name) {
-            Some(Account::Sftp(connection)) => {
-                connection.session().await.map(|_| format!("{} lets us in", connection.server()))
-            }
-            Some(Account::S3(service)) => Ok(format!("{} is asked when a bucket is looked at", service.endpoint)),
-            None => Err(self.unknown(name, "sftp or s3")),
+            Some(server) => server.probe().await,
+            None => Err(self.unknown(name, "files")),
         }
+    }
+
+    fn server(&self, account: &str, channel: &str) -> Result<&Server, Failure> {
+        let server = self.accounts.get(account).filter(|server| server.channel() == channel);
+        server.ok_or_else(|| self.unknown(account, channel))
     }
 
     fn folder(&self, path: &Path) -> Result<folder::Folder, Failure> {
@@ -155,58 +151,6 @@ impl Places {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         lasting("no-account", format!("`{account}` is no account for {scheme}; there is: {known}"))
     }
-}
-
-fn open(config: &AccountConfig, timeout: Duration) -> Result<Account, String> {
-    let url = Url::parse(&config.url).map_err(|error| {
-        format!("`url` cannot be read ({error}); write one such as sftp://user:password@files.example.org:22")
-    })?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or("`url` names no host")?;
-    let decoded = |text| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
-    let fault = |_| "user name and password in `url` are not UTF-8 once their percent signs are read".to_owned();
-    let user = decoded(url.username()).map_err(fault)?;
-    let password = decoded(url.password().unwrap_or_default()).map_err(fault)?;
-    match url.scheme() {
-        "sftp" => {
-            let text = config.host_key.as_deref().ok_or_else(|| HostKeyFault.to_string())?;
-            let host_key = HostKey::read(text).map_err(|fault| fault.to_string())?;
-            let login = Login { user, password, key: config.key.clone() };
-            let server = (host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(22));
-            Ok(Account::Sftp(Arc::new(Connection::new(server, login, host_key, timeout))))
-        }
-        "s3" => service(config, &url, (user, password), timeout).map(Account::S3),
-        other => Err(format!("`{other}` is no driver for files; write sftp or s3")),
-    }
-}
-
-fn service(
-    config: &AccountConfig,
-    url: &Url,
-    (key, secret): (String, String),
-    timeout: Duration,
-) -> Result<s3::Service, String> {
-    let (mut region, mut scheme, mut virtual_host) = ("us-east-1".to_owned(), "https", false);
-    for (name, value) in url.query_pairs() {
-        match (&*name, &*value) {
-            ("region", value) => region = value.to_owned(),
-            ("tls", "none") => scheme = "http",
-            ("style", "host") => virtual_host = true,
-            ("style", "path") => virtual_host = false,
-            _ => return Err("what follows the `?` in `url` is not known; write region=, tls=none or style=host".into()),
-        }
-    }
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let tls = tls::client(config.ca.as_deref()).map_err(|error| format!("`ca` cannot be used: {error:#}"))?;
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .timeout(timeout)
-        .tls_backend_preconfigured(tls)
-        .build()
-        .map_err(|error| format!("no client can be made: {error}"))?;
-    Ok(s3::Service { endpoint: format!("{scheme}://{host}{port}"), region, key, secret, virtual_host, client })
 }
 
 #[cfg(test)]

@@ -1,23 +1,34 @@
-//! Places where files come in: folders, folders of SFTP servers, S3 prefixes.
+//! Places with files: folders, folders of SFTP, FTP and web servers, S3 prefixes.
 //!
 //! All of them promise the same: names have no slash in them, nothing outside the place is touched, nothing that is
 //! there is overwritten by a move, and a move that was cut short is completed when it is asked for again. What goes
-//! wrong is a [`Failure`]; nothing is tried twice here. Called by the triggers that watch them.
+//! wrong is a [`Failure`]; nothing is tried twice here. Called by the triggers that watch them; as the accounts' servers,
+//! where files are put whole, by the channels.
 
 mod account;
 mod address;
 mod folder;
+mod ftp;
+mod name;
+mod open;
 mod pattern;
+mod put;
 mod s3;
+mod server;
 mod sftp;
+mod web;
 
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 
-pub use account::{AccountConfig, AccountFault, Places, PlacesConfig};
+pub use account::{AccountFault, Places, PlacesConfig};
 pub use address::{Address, is_plain};
+pub use name::{cut, numbered};
+pub use open::{AccountConfig, Patience};
 pub use pattern::{Pattern, PatternFault};
+pub use put::{Exists, Item, Put, Stage, Unput};
+pub use server::Server;
 
 use super::Failure;
 use crate::reason::{Reason, Scope};
@@ -61,6 +72,8 @@ enum Driver {
     Folder(folder::Folder),
     Sftp(sftp::Sftp),
     S3(s3::S3),
+    Ftp(ftp::Ftp),
+    Web(web::Web),
 }
 
 impl Place {
@@ -75,6 +88,7 @@ impl Place {
                     Driver::Folder(folder) => folder.list().await,
                     Driver::Sftp(sftp) => sftp.list().await,
                     Driver::S3(s3) => s3.list().await,
+                    Driver::Ftp(_) | Driver::Web(_) => Err(unlisted()),
                 }
             })
             .await?;
@@ -94,6 +108,8 @@ impl Place {
                 Driver::Folder(folder) => folder.find(path).await,
                 Driver::Sftp(sftp) => sftp.find(path).await,
                 Driver::S3(s3) => s3.find(path).await,
+                Driver::Ftp(ftp) => ftp.find(path).await,
+                Driver::Web(web) => web.find(path).await,
             }
         })
         .await
@@ -110,6 +126,8 @@ impl Place {
                     Driver::Folder(folder) => folder.read(path, limit).await,
                     Driver::Sftp(sftp) => sftp.read(path, limit).await,
                     Driver::S3(s3) => s3.read(path, limit).await,
+                    Driver::Ftp(ftp) => ftp.read(path, limit).await,
+                    Driver::Web(web) => web.read(path, limit).await,
                 }
             })
             .await?;
@@ -126,6 +144,8 @@ impl Place {
                 Driver::Folder(folder) => folder.write(path, bytes).await,
                 Driver::Sftp(sftp) => sftp.write(path, &bytes).await,
                 Driver::S3(s3) => s3.write(path, bytes).await,
+                Driver::Ftp(ftp) => ftp.write(path, &bytes).await,
+                Driver::Web(web) => web.write(path, &bytes, false).await.map(drop),
             }
         })
         .await
@@ -141,6 +161,8 @@ impl Place {
                 Driver::Folder(folder) => folder.rename(from, to).await,
                 Driver::Sftp(sftp) => sftp.rename(from, to).await,
                 Driver::S3(s3) => s3.rename(from, to).await,
+                Driver::Ftp(ftp) => ftp.rename(from, to).await,
+                Driver::Web(web) => web.rename(from, to, false).await,
             }
         })
         .await
@@ -157,6 +179,13 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0']) && name.len() <= 255
 }
 
+fn unlisted() -> Failure {
+    lasting(
+        "place-unlisted",
+        "FTP and web servers are not looked through; files are fetched there by their names".to_owned(),
+    )
+}
+
 fn too_large(limit: u64) -> Failure {
     let text = format!("the file has more than {limit} bytes; `files.limit` in the settings says how many it may have");
     Failure { reason: Reason::new(Scope::Document, "too-large", text), again: false, after: None }
@@ -170,6 +199,11 @@ fn passing(code: &str, text: String) -> Failure {
 /// A failure of the place or its account, until somebody changes something.
 fn lasting(code: &str, text: String) -> Failure {
     Failure { reason: Reason::new(Scope::Account, code, text), again: true, after: None }
+}
+
+/// A failure of what was asked for; asking again is in vain.
+fn refused(code: &str, text: String) -> Failure {
+    Failure { reason: Reason::new(Scope::Contact, code, text), again: false, after: None }
 }
 
 /// The folder of `path`, if it is not the place itself.

@@ -74,7 +74,7 @@ impl Far for Outbox {
 }
 
 /// All files below `root`, as one delivery.
-fn files_in(root: &Path) -> Vec<Arrived> {
+pub fn files_in(root: &Path) -> Vec<Arrived> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -2,4 +2,4 @@
 # Stops the SFTP server; the files are kept.
 peer=sftp
 . "$(dirname "$0")/../lib.sh"
-end
+end "" KILL

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OpenSSH's SFTP server for the user `sender`, who logs in with a key or a password and sees nothing but one folder.
-# Installs openssh-server and openssl where they are missing. It runs in a mount namespace with a passwd and a shadow of
-# its own, so that the machine gets no user; sshd wants nobody else to be able to write above the folder, so that it is
+# Installs openssh-server and openssl where they are missing. It runs in namespaces with a passwd and a shadow of its
+# own, so that the machine gets no user and all of it ends at once; sshd wants nobody else to be able to write above the folder, so that it is
 # bound to /srv there, and the keys to /media.
 peer=sftp
 . "$(dirname "$0")/../lib.sh"
@@ -11,7 +11,7 @@ need /usr/sbin/sshd openssh-server
 need /usr/bin/openssl openssl
 port=$(port ssh)
 home=$state/home keys=$state/keys
-mkdir -p "$home/files" "$keys" /run/sshd
+mkdir -p "$home/files/readonly" "$home/files/small" "$keys" /run/sshd
 for kind in host_ed25519 client_ed25519; do
   [ -s "$keys/$kind" ] || ssh-keygen -q -t ed25519 -N '' -C "$kind" -f "$keys/$kind"
 done
@@ -45,9 +45,10 @@ UseDNS no
 MaxStartups 100
 END
 if ! running; then
-  setsid unshare --mount --propagation private bash -c "
+  setsid unshare --mount --propagation private --pid --fork --kill-child bash -c "
     set -e
     mount --bind '$home' /srv
+    mount -t tmpfs -o size=256k,uid=61001,gid=61001,mode=755 small /srv/files/small
     mount --bind '$keys' /media
     for file in passwd group shadow; do mount --bind '$keys/'\$file /etc/\$file; done
     exec /usr/sbin/sshd -D -e -f '$keys/sshd_config'" >>"$state/sshd.log" 2>&1 </dev/null &

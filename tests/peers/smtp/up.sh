@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A private Postfix for @test.local, with STARTTLS, TLS and AUTH. Installs postfix, sasl2-bin, libsasl2-modules and
-# openssl where they are missing. Mail that is taken arrives in one Maildir. What is not taken is decided by how the
-# mailbox begins: see `recipients` below.
+# openssl where they are missing. Mail that is taken arrives in one Maildir, but for that to `returned...`, which
+# has one of its own, and that to `gone...`, which comes back. What is not taken is decided by how the mailbox
+# begins: see `recipients` below.
 peer=smtp
 . "$(dirname "$0")/../lib.sh"
 
@@ -24,14 +25,7 @@ plain=$(port plain) submission=$(port submission) smtps=$(port smtps)
 mkdir -p "$conf/sasl" "$queue" "$mail" "$tls" "$home/data"
 chown postfix "$mail" "$home/data"
 
-if [ ! -s "$tls/cert.pem" ]; then
-  # An authority of its own: TLS libraries refuse a certificate that is its own authority.
-  new_key=(openssl req -newkey rsa:2048 -nodes -batch)
-  "${new_key[@]}" -x509 -days 3650 -subj '/CN=Postbook test authority' -keyout "$tls/ca.key" -out "$tls/ca.pem"
-  "${new_key[@]}" -subj /CN=localhost -keyout "$tls/key.pem" -out "$tls/request.pem"
-  openssl x509 -req -days 3650 -in "$tls/request.pem" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial \
-    -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') -out "$tls/cert.pem"
-fi 2>"$state/openssl.log"
+[ -s "$tls/cert.pem" ] || certificate "$tls"
 
 if [ ! -s "$home/sasldb" ]; then
   printf 's3cret/+' | saslpasswd2 -p -c -f "$home/sasldb" -u test.local reports
@@ -51,6 +45,14 @@ cat >"$conf/recipients" <<'END'
 /^greylist/  451 4.7.1 Greylisted, try again later
 /^spam/      554 5.7.1 Refused by policy
 /^drop/      421 4.3.2 Closing the connection
+END
+
+# `gone...` is taken and comes back; what comes back has a mailbox of its own.
+cat >"$conf/mailboxes" <<'END'
+/^returned/  returned/
+if !/^gone/
+/./         inbox/
+endif
 END
 
 cat >"$conf/main.cf" <<END
@@ -75,11 +77,11 @@ alias_maps =
 notify_classes =
 virtual_mailbox_domains = test.local
 virtual_mailbox_base = $mail
-virtual_mailbox_maps = static:inbox/
+virtual_mailbox_maps = regexp:$conf/mailboxes
 virtual_mailbox_limit = 0
 virtual_uid_maps = static:$(id -u postfix)
 virtual_gid_maps = static:$(id -g postfix)
-message_size_limit = 5000000
+message_size_limit = 10240000
 smtpd_relay_restrictions = permit_auth_destination, reject
 smtpd_recipient_restrictions = check_recipient_access regexp:$conf/recipients, permit
 smtpd_reject_unlisted_recipient = no

@@ -7,7 +7,10 @@ use russh::{
     client::{self, Handle},
     keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
 };
-use russh_sftp::client::{Config, SftpSession};
+use russh_sftp::{
+    client::{Config, RawSftpSession, SftpSession, error::Error},
+    protocol::{Packet, Status},
+};
 use tokio::sync::Mutex;
 
 use super::{
@@ -73,6 +76,26 @@ impl Connection {
         Ok(session)
     }
 
+    /// Renames over what is there at once, if the server can (OpenSSH's PROTOCOL, section 4.3). Its answer, or nothing
+    /// when it cannot.
+    pub async fn replace(&self, from: &str, to: &str) -> Result<Option<Status>, Failure> {
+        self.session().await?;
+        let channel = match &*self.open.lock().await {
+            Some(open) => open.handle.channel_open_session().await.map_err(|error| self.unreachable(&error))?,
+            None => return Err(passing("sftp-connection", format!("{} was lost", self.server()))),
+        };
+        channel.request_subsystem(true, "sftp").await.map_err(|error| self.unreachable(&error))?;
+        let raw = RawSftpSession::new_with_config(channel.into_stream(), self.limits());
+        let answer = replace(&raw, from, to).await;
+        // The channel goes with it; nothing is left to be said.
+        let _ = raw.close_session();
+        answer.map_err(|error| passing("sftp-connection", format!("{}: {error}", self.server())))
+    }
+
+    fn limits(&self) -> Config {
+        Config { request_timeout_secs: self.timeout.as_secs().max(1), ..Config::default() }
+    }
+
     /// Uses `session` no more.
     pub async fn give_up(&self, session: &Arc<SftpSession>) {
         let mut open = self.open.lock().await;
@@ -99,8 +122,7 @@ impl Connection {
         self.log_in(&mut handle).await?;
         let channel = handle.channel_open_session().await.map_err(|error| self.unreachable(&error))?;
         channel.request_subsystem(true, "sftp").await.map_err(|error| self.unreachable(&error))?;
-        let limits = Config { request_timeout_secs: self.timeout.as_secs().max(1), ..Config::default() };
-        let session = SftpSession::new_with_config(channel.into_stream(), limits).await;
+        let session = SftpSession::new_with_config(channel.into_stream(), self.limits()).await;
         let session = session.map_err(|error| {
             lasting("sftp-no-sftp", format!("{} lets us in and offers no SFTP: {error}", self.server()))
         })?;
@@ -133,6 +155,26 @@ impl Connection {
             }
             error => passing("sftp-connection", format!("{}: {error}", self.server())),
         }
+    }
+}
+
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+
+async fn replace(raw: &RawSftpSession, from: &str, to: &str) -> Result<Option<Status>, Error> {
+    let offered = raw.init().await?.extensions;
+    if offered.get(POSIX_RENAME).is_none_or(|version| version != "1") {
+        return Ok(None);
+    }
+    let mut paths = Vec::new();
+    for path in [from, to] {
+        paths.extend_from_slice(&u32::try_from(path.len()).unwrap_or(u32::MAX).to_be_bytes());
+        paths.extend_from_slice(path.as_bytes());
+    }
+    match raw.extended(POSIX_RENAME, paths).await {
+        Ok(Packet::Status(status)) => Ok(Some(status)),
+        Ok(_) => Err(Error::UnexpectedPacket),
+        Err(Error::Status(status)) => Ok(Some(status)),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod connection;
 mod host;
+mod put;
 
 use std::sync::Arc;
 
@@ -63,8 +64,20 @@ impl Sftp {
             self.make_parent(session, path).await?;
             let mut file = session.create(self.path(path)).await?;
             file.write_all(bytes).await?;
+            // Waits for what is under way; a full disk shows here.
+            file.flush().await?;
+            file.sync_all().await?;
             file.close().await?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Whether there was something to remove.
+    pub(super) async fn remove(&self, path: &str) -> Result<bool, Failure> {
+        self.ask(async |session| match session.remove_file(self.path(path)).await {
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(false),
+            removed => removed.map(|()| true),
         })
         .await
     }

@@ -1,0 +1,239 @@
+//! Fax by Sinch, API version 3 (developers.sinch.com, Fax API, "Faxes", "Notifications", "Error Messages").
+//!
+//! The key is a label of the fax; what became of a request that was never answered is found by it in the list of faxes to
+//! that number. Sinch would try three times by itself: told not to, because trying again is ours. The legal header line
+//! is always said, because Sinch's own is a dash.
+//!
+//! Sinch does not sign what it says. Its callback is believed so far only as its address is ours, and then for no more
+//! than that there is something to ask about: what became of the fax is read from the API.
+
+mod cause;
+mod fax;
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use chrono::TimeDelta;
+use futures::future::{BoxFuture, FutureExt};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    channel::{
+        About, Answer, Asked, Callback, File, Form, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report,
+        Resolution, Settle, Silence, Standing, Turn, Unheard, Word,
+        config::{AccountConfig, AccountFault},
+        driver::{Driver, not_mine},
+        mark,
+        service::{Reply, Service, ended, segment, too_late, unanswered},
+        token,
+    },
+    contact::{Contact, number::Number},
+    reason::{Reason, Scope},
+};
+
+use self::fax::{Fax, Faxes, One};
+
+/// How long a fax may take from being accepted to its end.
+const WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
+/// How often it is asked: Sinch speaks up only at the end, and is asked what it means then.
+const POLL: Duration = Duration::from_secs(30);
+/// How far our clock and theirs may differ when a fax is looked for by its time.
+const CLOCKS: TimeDelta = TimeDelta::minutes(5);
+/// The longest header line that Sinch prints, in letters.
+const HEADER: usize = 50;
+/// The labels that hold the key and the attempt.
+const LABEL: &str = "postbook";
+const ATTEMPT: &str = "attempt";
+
+/// A project of a Sinch account.
+#[derive(Debug)]
+pub(in crate::channel) struct Sinch {
+    service: Service,
+    /// `/v3/projects/PROJECT/faxes`.
+    path: String,
+    from: Number,
+    header: String,
+    callback: Option<String>,
+}
+
+impl Sinch {
+    pub(in crate::channel) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
+        const REMEDY: &str = "`url` lacks a part; write sinch://KEY:SECRET@fax.api.sinch.com/PROJECT";
+        let service = Service::open(url, config)?;
+        let project = url.path().trim_matches('/');
+        if !service.login.is_complete() || project.is_empty() || project.contains('/') {
+            return Err(AccountFault::Incomplete(REMEDY));
+        }
+        let from = super::sender(config)?;
+        Ok(Self {
+            path: format!("/v3/projects/{project}/faxes"),
+            header: header(config, &from)?,
+            callback: config.callback.clone(),
+            service,
+            from,
+        })
+    }
+
+    async fn send(&self, parcel: &Parcel, to: &Number, permit: Permit<'_>) -> Report {
+        let file = match super::one_file(parcel).and_then(|file| Ok((file, kind(file)?))) {
+            Ok(file) => file,
+            Err(reason) => return Report::new(Outcome::Refused(reason)),
+        };
+        let body = self.body(parcel, to, file);
+        if !permit() {
+            return too_late();
+        }
+        let mut transcript = String::new();
+        let request = self.service.login.basic(self.service.upload(&self.path)).json(&body);
+        let report = match self.service.exchange(request, &mut transcript).await {
+            Ok(reply) => self.taken(&reply),
+            Err(trouble) => unanswered(&self.service.host, trouble),
+        };
+        Report { transcript, ..report }
+    }
+
+    fn body(&self, parcel: &Parcel, to: &Number, (file, kind): (&File, &str)) -> Value {
+        let mut body = json!({
+            "to": to.as_str(),
+            "from": self.from.as_str(),
+            "files": [{ "file": BASE64_STANDARD.encode(&file.bytes), "fileType": kind }],
+            "headerText": self.header,
+            "headerPageNumbers": true,
+            "maxRetries": 0,
+            "resolution": "FINE",
+            "labels": { LABEL: token::of_key(&parcel.key), ATTEMPT: parcel.attempt.to_string() },
+        });
+        if let Some(callback) = &self.callback {
+            body["callbackUrl"] = mark::address(callback, &self.service.login.secret, parcel).into();
+            body["callbackUrlContentType"] = "application/json".into();
+        }
+        body
+    }
+
+    fn taken(&self, reply: &Reply) -> Report {
+        let words = self.service.words(&reply.text());
+        if !reply.is_yes() {
+            let host = &self.service.host;
+            return cause::refusal(host, reply, &words).unwrap_or_else(|| ended(host, reply, &words));
+        }
+        match reply.json::<One>() {
+            Some(One(fax)) => {
+                let text = format!("{} took it as fax {} ({})", self.service.host, fax.id, fax.status);
+                let proof = Proof { by: self.service.host.clone(), text };
+                Report { reference: Some(fax.id), ..Report::new(Outcome::Accepted(proof)) }
+            }
+            None => {
+                let text = format!("{} said yes in words that are not understood: {words}", self.service.host);
+                Report::new(Outcome::Uncertain(Reason::new(Scope::Attempt, "sinch-words", text)))
+            }
+        }
+    }
+
+    async fn question(&self, asked: &Asked) -> Result<Answer, Reason> {
+        let mut transcript = String::new();
+        let found = match &asked.reference {
+            Some(id) => {
+                let request = self.get(&format!("{}/{}", self.path, segment(id)));
+                Some(self.service.look::<One>(request, &mut transcript).await?.0)
+            }
+            None => self.find(asked, &mut transcript).await?,
+        };
+        let standing = found.as_ref().map_or(Standing::Unknown, |fax| fax.standing(&self.service.host));
+        Ok(Answer { standing, transcript, reference: found.map(|fax| fax.id) })
+    }
+
+    /// The fax of the attempt `asked`, if there is one since it began.
+    async fn find(&self, asked: &Asked, transcript: &mut String) -> Result<Option<Fax>, Reason> {
+        let since = asked.began_at - CLOCKS;
+        let query = [
+            ("to", asked.contact.as_str()),
+            ("direction", "OUTBOUND"),
+            ("createTime>", &since.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            ("pageSize", "1000"),
+        ];
+        let Faxes { faxes } = self.service.look(self.get(&self.path).query(&query), transcript).await?;
+        let (key, attempt) = (token::of_key(&asked.key), asked.attempt.to_string());
+        let ours = |fax: &Fax| fax.labels.get(LABEL) == Some(&key) && fax.labels.get(ATTEMPT) == Some(&attempt);
+        Ok(faxes.into_iter().filter(ours).max_by_key(|fax| fax.create_time))
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.service.login.basic(self.service.request(Method::GET, path))
+    }
+}
+
+impl Driver for Sinch {
+    fn transmit<'a>(&'a self, parcel: &'a Parcel, contact: &'a Contact, permit: Permit<'a>) -> BoxFuture<'a, Report> {
+        match contact {
+            Contact::Number(to) => self.send(parcel, to, permit).boxed(),
+            other => not_mine(other, "a number"),
+        }
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
+        async {
+            let request = self.get(&self.path).query(&[("pageSize", "1")]);
+            self.service.look::<Value>(request, &mut String::new()).await?;
+            Ok(format!("{} lets us in", self.service.host))
+        }
+        .boxed()
+    }
+
+    fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
+        self.service.turn().map(Turn::of).boxed()
+    }
+
+    fn settle(&self) -> Settle {
+        Settle::Ask
+    }
+
+    fn form(&self) -> Form {
+        Form::FaxPages(Resolution::Fine)
+    }
+
+    fn receipts(&self) -> Option<Receipts> {
+        Some(Receipts { within: WITHIN, poll: Some(POLL), holds: true, silence: Silence::Uncertain })
+    }
+
+    fn ask<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
+        self.question(asked).boxed()
+    }
+
+    fn hear(&self, callback: &Callback<'_>) -> Result<Heard, Unheard> {
+        if self.callback.is_none() {
+            return Err(Unheard::NotExpected);
+        }
+        let key = mark::read(callback.url, &self.service.login.secret)?.key;
+        let event = fax::event(callback.body)?;
+        let standing = Standing::Underway("the service says that it has ended, and is asked how".to_owned());
+        let words = event.map(|id| Word { about: About::Key(key), standing, at: None, id: Some(id) });
+        let reply = crate::channel::Reply { media_type: "text/plain", body: String::new() };
+        Ok(Heard { words: words.into_iter().collect(), reply })
+    }
+}
+
+/// The line on top of every page, which the law of the United States wants to name the sender (47 CFR 68.318(d)).
+fn header(config: &AccountConfig, from: &Number) -> Result<String, AccountFault> {
+    let line = config.fax.header.clone().unwrap_or_else(|| from.to_string());
+    if line.trim().is_empty() || line.chars().count() > HEADER || line.contains(char::is_control) {
+        return Err(AccountFault::Incomplete("`header` has to be one line of 1 to 50 letters that names the sender"));
+    }
+    Ok(line)
+}
+
+/// What Sinch calls the form of `file`.
+fn kind(file: &File) -> Result<&'static str, Reason> {
+    Ok(match file.media_type.as_str() {
+        "image/tiff" => "TIF",
+        "application/pdf" => "PDF",
+        "image/png" => "PNG",
+        "image/jpeg" => "JPG",
+        "text/plain" => "TXT",
+        other => {
+            let text = format!("`{}` is {other:.60}, which cannot be faxed", file.name);
+            return Err(Reason::new(Scope::Document, "fax-bad-file", text));
+        }
+    })
+}

@@ -1,0 +1,372 @@
+//! One word applied: what it is about is found, the decision made and written, all while the run is fenced.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::{
+    decide::{Case, Decision, decide},
+    write::{self, Change, Place},
+};
+use crate::{
+    audit::Author,
+    catalog::suppression,
+    channel::{Outcome, Proof, Standing},
+    id::{RunId, TransmissionId},
+    reason::Reason,
+    run::{
+        Engine, Event, TransmissionState, allowance,
+        awaited::{self, Expected},
+        frozen, log, parcel, record,
+        turned_out::{self, Turn},
+        verdict,
+    },
+    workflow::{Kind, Retry},
+};
+
+/// How long a word that is about nothing known is looked at again. Words may come before the book knows what they are
+/// about, but not by days.
+const KEEP: chrono::Duration = chrono::Duration::days(2);
+
+/// A word as it is kept.
+struct Kept {
+    id: i64,
+    account: Option<String>,
+    key: Option<String>,
+    reference: Option<String>,
+    standing: Standing,
+    suppress: Option<String>,
+    at: Option<DateTime<Utc>>,
+    received_at: DateTime<Utc>,
+    tries: i32,
+}
+
+/// What a word is about.
+#[derive(Debug, Clone, Copy)]
+struct Home {
+    run: RunId,
+    transmission: TransmissionId,
+    attempt: i32,
+}
+
+/// Applies the word `receipt`, unless that is done.
+pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
+    let now = engine.clock.now();
+    let mut db = engine.db.begin().await.context("beginning to apply a word")?;
+    let Some(kept) = read(&mut db, receipt).await? else { return Ok(()) };
+    let Some(home) = find(&mut db, &kept).await? else {
+        put_off(&mut db, &kept, now).await?;
+        return db.commit().await.context("putting off a word");
+    };
+    record::fence(&mut db, &BTreeSet::from([home.run])).await?;
+    let place = write::lock(engine, &mut db, (home.run, home.transmission)).await?;
+    if !is_due(&mut db, receipt).await? {
+        return Ok(());
+    }
+    let Some(place) = place else {
+        return finish(db, &kept, home, "nothing: its run is being purged").await;
+    };
+    let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
+    let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
+    let effect = match decision {
+        Decision::Later => {
+            put_off(&mut db, &kept, now).await?;
+            return db.commit().await.context("putting off a word");
+        }
+        Decision::Nothing(why) => format!("nothing: {why}"),
+        Decision::Progress(text) => progress(&mut db, home, &text).await?,
+        Decision::Twice => twice(&mut db, home).await?,
+        Decision::Move(event) => shift(engine, &mut db, (&kept, home, &place), event, now).await?,
+        Decision::Again { reason, after } => again(engine, &mut db, (home, &place), (reason, after), now).await?,
+    };
+    if moves {
+        release(&mut db, (&kept, home), now).await?;
+    }
+    suppress(&mut db, &kept, &place, now).await?;
+    finish(db, &kept, home, &effect).await
+}
+
+impl Kept {
+    fn when(&self) -> DateTime<Utc> {
+        self.at.unwrap_or(self.received_at)
+    }
+}
+
+async fn read(db: &mut PgConnection, receipt: i64) -> Result<Option<Kept>> {
+    let row = sqlx::query!(
+        r#"
+        select id, account, key, reference, word, suppress, at, received_at, tries
+          from receipt
+         where id = $1 and due_at is not null
+        "#,
+        receipt,
+    )
+    .fetch_optional(db)
+    .await
+    .context("reading a word")?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Kept {
+        id: row.id,
+        account: row.account,
+        key: row.key,
+        reference: row.reference,
+        standing: serde_json::from_value(row.word).context("reading what a word says")?,
+        suppress: row.suppress,
+        at: row.at,
+        received_at: row.received_at,
+        tries: row.tries,
+    }))
+}
+
+/// What the word is about. A word that came by an account is only about what was sent by it; one without is about mail.
+async fn find(db: &mut PgConnection, kept: &Kept) -> Result<Option<Home>> {
+    match (&kept.key, &kept.reference) {
+        (Some(key), _) => by_key(db, kept, key).await,
+        (None, Some(reference)) => by_reference(db, kept, reference).await,
+        (None, None) => Ok(None),
+    }
+}
+
+/// The attempt is the last one that had begun when the word was given.
+async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<Home>> {
+    let Some(transmission) = parcel::keyed(key) else { return Ok(None) };
+    let row = sqlx::query!(
+        r#"
+        select run as "run: RunId", created_at, attempts,
+               (select max(number) from attempt where attempt.transmission = $1 and started_at <= $3) as number
+          from transmission
+         where id = $1 and attempts > 0
+           and case when $2::text is null then channel in ('email', 'pickup') else account = $2 end
+        "#,
+        transmission as TransmissionId,
+        kept.account,
+        kept.when(),
+    )
+    .fetch_optional(db)
+    .await
+    .context("looking for what a word is about")?;
+    let row = row.filter(|row| parcel::key(row.run, transmission, row.created_at) == key);
+    Ok(row.map(|row| Home { run: row.run, transmission, attempt: row.number.unwrap_or(row.attempts) }))
+}
+
+/// Far sides use their numbers again after a while; the latest attempt is the one that is meant.
+async fn by_reference(db: &mut PgConnection, kept: &Kept, reference: &str) -> Result<Option<Home>> {
+    sqlx::query_as!(
+        Home,
+        r#"
+        select transmission.run as "run: RunId", transmission.id as "transmission: TransmissionId",
+               attempt.number as attempt
+          from attempt
+          join transmission on transmission.id = attempt.transmission
+         where attempt.reference = $1 and transmission.account is not distinct from $2
+         order by attempt.started_at desc
+         limit 1
+        "#,
+        reference,
+        kept.account,
+    )
+    .fetch_optional(db)
+    .await
+    .context("looking for what a word is about")
+}
+
+/// Whether the word is still to be applied. Its row stays ours until the end of the transaction. Locked last: whoever
+/// closes an attempt has its transmission when it comes to words.
+async fn is_due(db: &mut PgConnection, receipt: i64) -> Result<bool> {
+    let found = sqlx::query_scalar!("select id from receipt where id = $1 and due_at is not null for update", receipt)
+        .fetch_optional(db)
+        .await
+        .context("locking a word")?;
+    Ok(found.is_some())
+}
+
+async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> Result<Case> {
+    let row = sqlx::query!(
+        r#"
+        select exists (select from attempt
+                        where transmission = $1 and number = $3 and outcome is null) as "open!",
+               exists (select from awaited where transmission = $1 and doubt) as "doubt!",
+               (select max(coalesce(at, received_at)) from receipt
+                 where transmission = $1 and attempt = $2 and id <> $4
+                   and standing in ('delivered', 'deferred', 'failed')) as before
+        "#,
+        home.transmission as TransmissionId,
+        home.attempt,
+        place.attempts,
+        kept.id,
+    )
+    .fetch_one(db)
+    .await
+    .context("reading what is known when a word comes")?;
+    let (state, last, about) = (place.state, place.attempts, home.attempt);
+    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, before: row.before })
+}
+
+async fn progress(db: &mut PgConnection, home: Home, text: &str) -> Result<String> {
+    sqlx::query!(
+        "update awaited set progress = $3 where transmission = $1 and attempt = $2",
+        home.transmission as TransmissionId,
+        home.attempt,
+        text,
+    )
+    .execute(db)
+    .await
+    .context("noting progress")?;
+    Ok("progress".to_owned())
+}
+
+async fn twice(db: &mut PgConnection, home: Home) -> Result<String> {
+    sqlx::query!(
+        "update transmission set possibly_twice = true where id = $1 and not possibly_twice",
+        home.transmission as TransmissionId,
+    )
+    .execute(db)
+    .await
+    .context("noting that it may have arrived twice")?;
+    Ok("it may have arrived twice".to_owned())
+}
+
+/// The state changes by what was said.
+async fn shift(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (kept, home, place): (&Kept, Home, &Place),
+    event: Event,
+    now: DateTime<Utc>,
+) -> Result<String> {
+    let account = place.account.as_deref().unwrap_or_default();
+    let state = place.state.after(event).context("a word cannot lead here")?;
+    let outcome = match kept.standing.clone() {
+        Standing::Delivered(proof) => Outcome::Delivered(proof),
+        Standing::Failed(reason) | Standing::Deferred { reason, .. } => Outcome::Refused(reason),
+        Standing::Underway(text) => Outcome::Accepted(Proof { by: account.to_owned(), text }),
+        Standing::Unknown => return Ok("nothing: it says nothing".to_owned()),
+    };
+    let change = Change { attempt: home.attempt, state, outcome, again: None };
+    write::change(db, place, &change, now).await?;
+    awaited::forget(db, home.transmission).await?;
+    if let (TransmissionState::Accepted, Some(way)) = (state, engine.channels.get(account)) {
+        let ids = (home.run, home.transmission, home.attempt);
+        let key = parcel::key(home.run, home.transmission, place.created_at);
+        let mut expected = Expected::new(ids, &key, account);
+        expected.reference.clone_from(&kept.reference);
+        let expected = match way.receipts() {
+            Some(receipts) => expected.for_receipt(receipts, now),
+            None => expected.in_doubt(way.ask_for(), now),
+        };
+        awaited::expect(db, &[expected], now).await?;
+    }
+    follow(db, (home, place), state, now).await
+}
+
+/// It is tried again, or has failed when no try is left.
+async fn again(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (home, place): (Home, &Place),
+    (reason, after): (Reason, Option<Duration>),
+    now: DateTime<Utc>,
+) -> Result<String> {
+    let tries = u32::try_from(place.tries).unwrap_or_default() + 1;
+    let pause = match place.cancelled {
+        true => None,
+        false => retry(engine, home.run).await?.pause(tries, after),
+    };
+    let (event, reason) = match (pause, place.cancelled) {
+        (Some(_), _) => (Event::Deferred, reason),
+        (None, true) => (Event::GivenUp, reason),
+        (None, false) => (Event::GivenUp, verdict::used_up(reason, tries)),
+    };
+    let state = place.state.after(event).context("a word cannot lead here")?;
+    let again = pause.map(|pause| now + pause);
+    let outcome = Outcome::Deferred { reason, after };
+    write::change(db, place, &Change { attempt: home.attempt, state, outcome, again }, now).await?;
+    awaited::forget(db, home.transmission).await?;
+    follow(db, (home, place), state, now).await
+}
+
+async fn retry(engine: &Engine, run: RunId) -> Result<Retry> {
+    let frozen = frozen::of(engine, run).await?;
+    let step = frozen.step_of(Kind::Transmit).and_then(|step| frozen.workflow.node(step));
+    Ok(step.context("a workflow without a step that transmits")?.retry)
+}
+
+/// What follows for the run.
+async fn follow(
+    db: &mut PgConnection,
+    (home, place): (Home, &Place),
+    state: TransmissionState,
+    now: DateTime<Utc>,
+) -> Result<String> {
+    let Home { run, transmission, .. } = home;
+    let late = if matches!(place.state, TransmissionState::Failed | TransmissionState::Queued) { " late" } else { "" };
+    let effect = format!("{} to {}{late}", place.state.name(), state.name());
+    let text = format!("by word of the far side transmission {transmission} goes from {effect}");
+    let data = json!({ "transmission": transmission, "attempt": home.attempt, "state": state });
+    log::write(db, run, now, ("receipt", text, data)).await?;
+    match (state, place.state) {
+        (TransmissionState::Failed, _) => {
+            turned_out::turned_out(db, (run, transmission), Turn::Failed, now).await?;
+        }
+        // What was told as failed did arrive, or is on its way again.
+        (TransmissionState::Queued, _) | (_, TransmissionState::Failed | TransmissionState::Uncertain) => {
+            turned_out::open_again(db, run).await?;
+        }
+        _ => {}
+    }
+    record::mark(db, run, now).await?;
+    Ok(effect)
+}
+
+/// Notes what people answered, and hands on the turns at contacts that end with the word.
+async fn release(db: &mut PgConnection, (kept, home): (&Kept, Home), now: DateTime<Utc>) -> Result<()> {
+    if let Standing::Failed(reason) | Standing::Deferred { reason, .. } = &kept.standing {
+        allowance::note_answer(db, (home.transmission, home.attempt), reason, now).await?;
+    }
+    allowance::call_next(db, &[home.transmission], now).await
+}
+
+/// Nothing is sent any more to an address that does not exist.
+async fn suppress(db: &mut PgConnection, kept: &Kept, place: &Place, now: DateTime<Utc>) -> Result<()> {
+    let Some(why) = &kept.suppress else { return Ok(()) };
+    let author = Author { name: "bounce".to_owned(), at: now };
+    suppression::bounced(db, &author, (&place.channel, &place.contact), why).await
+}
+
+/// It is looked at again, after a while that grows; and given up in the end.
+async fn put_off(db: &mut PgConnection, kept: &Kept, now: DateTime<Utc>) -> Result<()> {
+    let pause = chrono::Duration::seconds(1_i64 << kept.tries.clamp(0, 10));
+    let over = now - kept.received_at > KEEP;
+    sqlx::query!(
+        r#"
+        update receipt
+           set tries = tries + 1, due_at = case when $3 then null else $2::timestamptz end,
+               effect = case when $3 then 'nothing: it is about nothing that is known here' end
+         where id = $1 and due_at is not null
+        "#,
+        kept.id,
+        now + pause,
+        over,
+    )
+    .execute(db)
+    .await
+    .context("putting off a word")?;
+    Ok(())
+}
+
+async fn finish(mut db: sqlx::PgTransaction<'_>, kept: &Kept, home: Home, effect: &str) -> Result<()> {
+    sqlx::query!(
+        "update receipt set transmission = $2, attempt = $3, effect = $4, due_at = null where id = $1",
+        kept.id,
+        home.transmission as TransmissionId,
+        home.attempt,
+        effect,
+    )
+    .execute(&mut *db)
+    .await
+    .context("noting what a word changed")?;
+    db.commit().await.context("applying a word")
+}

@@ -1,0 +1,93 @@
+//! Contacts to which nothing is sent any more.
+
+use postbook::{
+    catalog::{
+        Faults,
+        suppression::{self, Input, Kind},
+    },
+    run::act::{self, Again},
+};
+use sqlx::PgPool;
+
+use super::{letter, start, told};
+use crate::harness::TestApp;
+
+async fn suppress(app: &TestApp, channel: &str, contact: &str, kind: Kind) -> suppression::Suppression {
+    let input = Input {
+        channel: Some(channel.to_owned()),
+        contact: Some(contact.to_owned()),
+        kind: Some(kind),
+        reason: Some("they said so".to_owned()),
+    };
+    let address = suppression::check(input, app.engine.country, Faults::default()).expect("an address");
+    suppression::add(&app.db, &app.author(), address).await.expect("a suppression")
+}
+
+#[sqlx::test]
+async fn the_policy_takes_the_next_contact_when_the_first_is_suppressed(db: PgPool) {
+    let app = start(db).await;
+    suppress(&app, "email", "Ann@Example.org", Kind::Unsubscribed).await;
+    suppress(&app, "fax", "+1 (312) 555-0003", Kind::WrongNumber).await;
+    app.apply(&letter(
+        r#"policy = { send = "first_valid", order = ["email", "fax"] }
+        recipients = [
+            { name = "Ann", email = "aNN@example.org", fax = "+13125550002" },
+            { name = "Bob", fax = "+13125550003" },
+        ]"#,
+    ))
+    .await;
+
+    let run = app.run("letter").await;
+
+    assert_eq!(
+        told(&app, run).await,
+        [
+            "Ann fax +13125550002 delivered",
+            "Ann email aNN@example.org skipped suppressed",
+            "Bob fax +13125550003 skipped suppressed",
+        ]
+    );
+}
+
+#[sqlx::test]
+async fn a_suppression_says_of_what_kind_it_is_why_who_and_when(db: PgPool) {
+    let app = start(db).await;
+    let added = suppress(&app, "sms", "+48 601 234 567", Kind::Stop).await;
+
+    let listed = suppression::list(&app.db, None, 10).await.expect("a list");
+
+    assert_eq!(listed, std::slice::from_ref(&added));
+    assert_eq!((added.contact.as_str(), added.kind, added.created_by.as_str()), ("+48601234567", Kind::Stop, "test"));
+    let shown = serde_json::to_value(&added).expect("JSON");
+    assert_eq!((&shown["kind"], &shown["reason"]), (&"stop".into(), &"they said so".into()));
+    assert!(suppression::remove(&app.db, &app.author(), ("sms", "+48601234567"), None).await.expect("a look"));
+}
+
+#[sqlx::test]
+async fn a_person_may_send_to_it_once_all_the_same(db: PgPool) {
+    let app = start(db).await;
+    app.apply(&letter(r#"recipients = [{ name = "Ann", email = "ann@example.org" }]"#)).await;
+    let run = app.run("letter").await;
+    suppress(&app, "email", "ann@example.org", Kind::ByHand).await;
+    let sent = app.transmissions(run).await[0].id;
+    let again = |despite_suppression| Again {
+        render: false,
+        despite_suppression,
+        key: format!("{despite_suppression}"),
+        by: "test".to_owned(),
+    };
+
+    act::resend(&app.engine, sent, &again(false)).await.expect("a copy");
+    act::resend(&app.engine, sent, &again(true)).await.expect("another copy");
+    app.drain().await;
+
+    assert_eq!(
+        told(&app, run).await,
+        [
+            "Ann email ann@example.org delivered",
+            "Ann email ann@example.org skipped suppressed",
+            "Ann email ann@example.org delivered",
+        ]
+    );
+    assert_eq!(app.mails_to("ann@example.org").len(), 2);
+}

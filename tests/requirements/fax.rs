@@ -1,0 +1,231 @@
+//! What goes out by fax and by text message: pages, cover pages, parts, and what they come to.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use postbook::{
+    channel::account::AccountConfig,
+    config::Retention,
+    id::{RunId, TransmissionId},
+    run::{
+        self,
+        book::Transmission,
+        pages::{self, NoPage},
+        purge,
+    },
+};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::complaint;
+use crate::harness::TestApp;
+
+/// A Postbook whose faxes and text messages go into its outbox.
+async fn start(db: PgPool) -> TestApp {
+    TestApp::start_on(db, |accounts| {
+        for channel in ["fax", "sms"] {
+            let mut account = AccountConfig::new(accounts["files"].url.clone());
+            account.channel = Some(channel.to_owned());
+            accounts.insert(channel.to_owned(), account);
+        }
+    })
+    .await
+}
+
+const YARD: &str = r#"{ name = "Yard office", fax = "+1 312 555 0002" }"#;
+
+/// A batch of this name that faxes the checklist, which has one page.
+fn faxed(name: &str, message: &str) -> String {
+    format!(
+        "[[batch]]\nname = \"{name}\"\nworkflow = \"quick\"\nrun_as = \"site-a\"\n\
+         documents = [{{ document = \"checklist\" }}]\nrecipients = [{YARD}]\nmessage = {message}\n"
+    )
+}
+
+/// Runs the batch; its only transmission.
+async fn sent(app: &TestApp, batch: &str) -> Transmission {
+    let run = app.run(batch).await;
+    let mut transmissions = app.transmissions(run).await;
+    assert_eq!(transmissions.len(), 1);
+    transmissions.remove(0)
+}
+
+/// What arrived by fax, in the order of the names.
+fn arrived(app: &TestApp) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(app.folder.path().join("outbox/+13125550002")).expect("a fax");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).expect("a file")).collect()
+}
+
+async fn page(app: &TestApp, transmission: &Transmission, number: usize) -> Result<Bytes, NoPage> {
+    pages::png(&app.engine, transmission, number).await.expect("no fault")
+}
+
+async fn count(app: &TestApp, transmission: &Transmission) -> usize {
+    match page(app, transmission, 1000).await {
+        Err(NoPage::Beyond(pages)) => pages,
+        other => panic!("a thousand pages: {other:?}"),
+    }
+}
+
+async fn evidence(app: &TestApp, transmission: Transmission) -> Vec<u8> {
+    let pieces = run::files::evidence(&app.db, &app.shelf.store, transmission).await.expect("an archive");
+    let pieces: Vec<_> = pieces.map(|piece| piece.expect("a piece").to_vec()).collect().await;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).expect("a ZIP");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut archive.by_name("fax.tiff").expect("the pages"), &mut bytes).expect("read");
+    bytes
+}
+
+#[sqlx::test]
+async fn a_fax_is_one_file_of_pages_and_the_evidence_holds_them(db: PgPool) {
+    let app = start(db).await;
+    app.apply(&faxed("faxed", r#"{ text = "Good morning" }"#)).await;
+
+    let transmission = sent(&app, "faxed").await;
+
+    assert_eq!((transmission.state.name(), transmission.contact.as_str()), ("delivered", "+13125550002"));
+    let arrived = arrived(&app);
+    assert_eq!(arrived.len(), 1, "one file");
+    assert!(arrived[0].starts_with(b"II*\0"), "a TIFF");
+    assert_eq!(count(&app, &transmission).await, 2, "a cover page and the checklist");
+    assert_eq!(evidence(&app, transmission).await, arrived[0]);
+}
+
+#[sqlx::test]
+async fn every_attempt_sends_the_same_pages_and_what_is_alike_is_made_once(db: PgPool) {
+    let app = start(db).await;
+    app.apply(&faxed("faxed", r#"{ text = "Good morning", cover = false }"#)).await;
+    let outbox = app.folder.path().join("outbox");
+    let away = app.folder.path().join("away");
+    fs::rename(&outbox, &away).expect("moved away");
+    let run = app.start_run("faxed").await;
+    app.drain().await;
+    assert_eq!(app.transmissions(run).await[0].state.name(), "queued", "there is no folder to write to");
+    fs::rename(&away, &outbox).expect("moved back");
+
+    app.finish(run).await;
+    let again = sent(&app, "faxed").await;
+
+    assert!(app.transmissions(run).await[0].attempts > 1);
+    let arrived = arrived(&app);
+    assert_eq!((arrived.len(), &arrived[0]), (2, &arrived[1]));
+    assert_eq!(count(&app, &again).await, 1, "no cover page");
+    assert_eq!(app.count("select count(*) from rendition").await, 2);
+    assert_eq!(app.count("select count(distinct digest) from rendition").await, 1);
+}
+
+#[sqlx::test]
+async fn a_link_is_printed_where_it_leads_on_the_cover_page(db: PgPool) {
+    let app = start(db).await;
+    let html = r#"{ subject = "S", html = "<p>See <a href=\"https://example.org/orders\">your orders</a>.</p>" }"#;
+    let text = r#"{ subject = "S", text = "See your orders <https://example.org/orders>." }"#;
+    let other = r#"{ subject = "S", text = "See your orders." }"#;
+    let mut covers = Vec::new();
+    for (name, message) in [("html", html), ("text", text), ("other", other)] {
+        app.apply(&faxed(name, message)).await;
+        covers.push(page(&app, &sent(&app, name).await, 1).await.expect("a cover page"));
+    }
+    assert!(covers[0] == covers[1], "the link is written out");
+    assert!(covers[0] != covers[2]);
+}
+
+#[sqlx::test]
+async fn a_cover_page_is_the_workflow_s_own_or_none_or_has_to_be_there(db: PgPool) {
+    let app = start(db).await;
+    app.apply(&faxed("own", r#"{ cover = "templates/open-orders.typ" }"#)).await;
+    let fault = complaint(&app, &faxed("none", r#"{ cover = "templates/none.typ" }"#)).await;
+    assert!(fault.contains("message/cover: there is no file `templates/none.typ`"), "{fault}");
+    let (batch, _) = postbook::catalog::batch::get(&app.shelf, "own", None).await.expect("read").expect("there");
+    assert_eq!(json!(batch.message)["cover"], "templates/open-orders.typ", "it is given back as it was written");
+}
+
+#[sqlx::test]
+async fn what_cannot_become_pages_is_refused_before_anything_is_sent(db: PgPool) {
+    let app = start(db).await;
+    let sheet = r#"{ name = "sheet", file = "sheet.xlsx", media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", content = "UEsDBA==" }"#;
+    app.apply(&faxed("faxed", "{}").replace(r#"{ document = "checklist" }"#, sheet)).await;
+
+    let transmission = sent(&app, "faxed").await;
+
+    assert_eq!((transmission.state.name(), transmission.attempts), ("failed", 0));
+    let reason = transmission.reason.clone().expect("a reason");
+    assert_eq!((&reason["scope"], &reason["code"]), (&json!("document"), &json!("no-fax-pages")));
+    let text = "sheet.xlsx: it cannot become fax pages; those that can are PDF, PNG, JPEG and TIFF";
+    assert_eq!(reason["text"], text);
+    let NoPage::Unfit(unfit) = page(&app, &transmission, 1).await.expect_err("no page") else { panic!("unfit") };
+    assert_eq!(unfit.text, text);
+}
+
+#[sqlx::test]
+async fn the_pages_go_with_the_files_of_their_run_when_they_are_too_old(db: PgPool) {
+    let app = start(db).await;
+    app.apply(&faxed("faxed", "{}")).await;
+    let transmission = sent(&app, "faxed").await;
+    let pages = "select count(*) from blob join rendition using (digest)";
+    assert_eq!(app.count(pages).await, 1);
+    let keep = |runs: &str| Retention {
+        runs: runs.parse().expect("an age"),
+        files: "90 days".parse().expect("an age"),
+        logs: "90 days".parse().expect("an age"),
+    };
+
+    app.engine.clock.advance(Duration::from_secs(91 * 24 * 60 * 60));
+    while purge::purge(&app.engine, &keep("400 days")).await.expect("a chunk") {}
+
+    assert_eq!(app.count(pages).await, 0);
+    assert_eq!(page(&app, &transmission, 1).await, Err(NoPage::Purged(transmission.id)));
+    while purge::purge(&app.engine, &keep("90 days")).await.expect("a chunk") {}
+    assert_eq!(app.count("select count(*) from rendition").await, 0);
+}
+
+#[sqlx::test]
+async fn pages_can_be_seen_before_they_are_sent_and_only_of_faxes(db: PgPool) {
+    let app = start(db).await;
+    app.apply(
+        &faxed("faxed", "{}")
+            .replace(YARD, r#"{ name = "Yard office", fax = "+1 312 555 0002", email = "yard@example.org" }"#),
+    )
+    .await;
+    let run = app.start_run("faxed").await;
+    for _ in 0..2 {
+        // Expands and renders, but transmits nothing yet.
+        for hint in app.due().await {
+            run::perform(&app.engine, hint).await.expect("a step");
+        }
+    }
+    let transmissions = app.transmissions(run).await;
+    let by = |channel: &str| transmissions.iter().find(|one| one.channel == channel).expect("there is one");
+    assert_eq!(by("fax").state.name(), "queued");
+
+    let seen = page(&app, by("fax"), 2).await.expect("the checklist");
+    assert_eq!(page(&app, by("email"), 1).await, Err(NoPage::NotFax(by("email").id)));
+    assert_eq!(page(&app, by("fax"), 0).await, Err(NoPage::Beyond(2)));
+
+    app.drain().await;
+    assert_eq!(page(&app, by("fax"), 2).await, Ok(seen), "it was sent as it was seen");
+    let nobody = Transmission { id: TransmissionId(0), run: RunId(0), ..by("fax").clone() };
+    assert_eq!(page(&app, &nobody, 1).await, Err(NoPage::NotRendered(TransmissionId(0))));
+}
+
+#[sqlx::test]
+async fn a_preview_tells_pages_seconds_and_parts(db: PgPool) {
+    let app = start(db).await;
+    let to = r#"{ name = "Zoë", fax = "+1 312 555 0002", sms = "+48 512 345 678" }"#;
+    app.apply(&faxed("faxed", r#"{ text = "Dzień dobry {{ recipient.name }}" }"#).replace(YARD, to)).await;
+
+    let preview = run::preview(&app.engine, "faxed", None, &Default::default()).await.expect("a preview");
+
+    let document = &preview.documents[0];
+    let alone = document.fax.expect("an estimate");
+    assert_eq!((alone.pages, document.pages), (1, Some(1)));
+    let by = |channel: &str| preview.transmissions.iter().find(|one| one.channel == channel).expect("there is one");
+    let fax = by("fax").fax.expect("an estimate");
+    assert_eq!(fax.pages, 2, "with the cover page");
+    assert!(fax.seconds > alone.seconds && fax.seconds_at_9600 > fax.seconds, "{fax:?}");
+    let sms = json!(by("sms").sms.as_ref().expect("parts"));
+    assert_eq!(sms, json!({ "encoding": "UCS-2", "parts": 1, "characters": 15, "units": 15, "forced_by": ["ń", "ë"] }));
+    assert_eq!(app.count("select count(*) from transmission").await, 0);
+}
