@@ -8,7 +8,7 @@ done
 for name in hfaxd faxq desk.hfaxd desk.faxq; do end "$name"; done
 for line in good cut silent engaged; do
   for side in near far; do
-    end "$line.$side"
+    end "$line.$side" KILL
     rm -f "/dev/ttyIAX$(port "$line.$side")"
   done
 done
