@@ -46,7 +46,8 @@ with socket.socket() as it:
 
 # A process is known by its number and the time it began, so that a number used again is never taken for it. A peer of
 # several processes gives each a NAME.
-birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# One that has ended and waits to be noticed is none any more.
+birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 remember() { echo "$1 $(birth "$1")" >"$state/${2:+$2.}pid"; } # PID [NAME]
 running() { # [NAME]
   local file=$state/${1:+$1.}pid pid began
