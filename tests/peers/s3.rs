@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::mpsc,
+    thread::{self, JoinHandle},
 };
 
 use hyper_util::rt::TokioIo;
@@ -16,15 +17,21 @@ use tokio::{net::TcpListener, sync::oneshot};
 pub struct S3 {
     root: TempDir,
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    running: Option<Running>,
+}
+
+/// A server in its thread; it ends, with all its connections, when `stop` is dropped.
+struct Running {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl S3 {
     pub fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("bucket")).unwrap();
-        let (address, stop) = serve(root.path(), "127.0.0.1:0".parse().unwrap());
-        Self { root, address, stop: Some(stop) }
+        let (address, running) = serve(root.path(), "127.0.0.1:0".parse().unwrap());
+        Self { root, address, running: Some(running) }
     }
 
     /// `s3://...`, with this path.
@@ -37,23 +44,26 @@ impl S3 {
         self.root.path().join("bucket").join(below)
     }
 
-    /// Cuts all connections, and listens no more.
+    /// Cuts all connections, and listens no more. Nothing is written any more afterwards: the next server clears away
+    /// what this one had half written.
     pub fn kill(&mut self) {
-        drop(self.stop.take());
+        let Running { stop, thread } = self.running.take().unwrap();
+        drop(stop);
+        thread.join().unwrap();
     }
 
     /// Listens again at the same address.
     pub fn restart(&mut self) {
-        self.stop = Some(serve(self.root.path(), self.address).1);
+        self.running = Some(serve(self.root.path(), self.address).1);
     }
 }
 
-/// Serves until the sender is dropped, with all connections.
-fn serve(root: &Path, address: SocketAddr) -> (SocketAddr, oneshot::Sender<()>) {
+/// Serves until it is told to stop.
+fn serve(root: &Path, address: SocketAddr) -> (SocketAddr, Running) {
     let root = root.to_owned();
     let (ready, bound) = mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
-    std::thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             tokio::select! {
@@ -62,7 +72,7 @@ fn serve(root: &Path, address: SocketAddr) -> (SocketAddr, oneshot::Sender<()>) 
             }
         });
     });
-    (bound.recv().unwrap(), stop)
+    (bound.recv().unwrap(), Running { stop, thread })
 }
 
 async fn accept(root: &Path, address: SocketAddr, ready: mpsc::Sender<SocketAddr>) {
