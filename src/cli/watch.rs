@@ -55,7 +55,9 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
         if seen.state == RunState::Held || moved.elapsed() > patience {
             let why = match told.as_ref().filter(|_| seen.state != RunState::Held) {
                 Some(news) => format!("still {news} (somebody has to work for that: `postbook up`)"),
-                None => "nothing happens: is the run held or paused, or is no worker running (`postbook up`)?".to_owned(),
+                None => {
+                    "nothing happens: is the run held or paused, or is no worker running (`postbook up`)?".to_owned()
+                }
             };
             bar.suspend(|| eprintln!("  {}", super::print::one_line(&why)));
             moved = std::time::Instant::now();

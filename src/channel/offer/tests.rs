@@ -71,7 +71,10 @@ fn neither_the_link_nor_the_secret_shows() {
 #[test]
 fn the_mail_has_the_link_the_names_and_the_end_and_no_files() {
     let link = offer(&config(), "1-2-3");
-    let letter = link.letter(parcel(Some("<html><body><p>Hi</p></body></html>")), DateTime::UNIX_EPOCH.with_timezone(&Tz::Europe__Berlin));
+    let letter = link.letter(
+        parcel(Some("<html><body><p>Hi</p></body></html>")),
+        DateTime::UNIX_EPOCH.with_timezone(&Tz::Europe__Berlin),
+    );
 
     assert!(letter.files.is_empty());
     assert_eq!(
