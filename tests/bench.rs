@@ -77,6 +77,29 @@ fn all_recipients_are_expanded() {
 }
 
 #[test]
+fn recipients_from_a_query_are_previewed_and_expanded() {
+    let report = measured(&["audience", "--recipients", "1200"]);
+    assert_eq!(report["recipients"], 1200);
+    assert!(number(&report, "preview_seconds") > 0.0);
+    rates(&report, "recipients_per_second", 1200.0);
+}
+
+#[test]
+fn pages_become_fax_pages() {
+    let report = measured(&["fax", "--pages", "6"]);
+    assert_eq!(report["pages"], 6);
+    assert!((1_000.0..200_000.0).contains(&number(&report, "octets_per_page")), "{report}");
+    rates(&report, "pages_per_second", 6.0);
+}
+
+#[test]
+fn each_text_message_is_reported_delivered() {
+    let report = measured(&["texts", "--messages", "20"]);
+    assert_eq!(report["messages"], 20);
+    rates(&report, "messages_per_second", 20.0);
+}
+
+#[test]
 fn an_archive_holds_all_files_whole() {
     let report = measured(&["zip", "--items", "12", "--size", "64KB"]);
     assert_eq!((&report["items"], &report["size"]), (&12.into(), &65_536.into()));

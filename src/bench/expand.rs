@@ -13,7 +13,7 @@ use super::{
     memory::Memory,
     progress::Progress,
     rounded,
-    setup::{self, Source},
+    setup::{self, Source, To},
     stand::Stand,
 };
 use crate::{
@@ -27,7 +27,22 @@ use crate::{
 
 /// Measures the expansion of a run to so many recipients.
 pub(super) async fn measure(stand: &Stand, recipients: NonZeroU32) -> Result<Findings> {
-    stand.set_up(setup::text(&Source::Stored, false, recipients)).await?;
+    stand.set_up(setup::text(&Source::Stored, false, &To::Listed(recipients))).await?;
+    let (seconds, memory) = expanded(stand, recipients).await?;
+    let per_second = f64::from(recipients.get()) / seconds;
+    Ok(Findings {
+        figures: json!({
+            "recipients": recipients,
+            "seconds": rounded(seconds),
+            "recipients_per_second": rounded(per_second),
+        }),
+        sentence: format!("{recipients} recipients in {seconds:.2} s: {per_second:.0} recipients/s"),
+        memory,
+    })
+}
+
+/// Has a run expanded, and says how long that took.
+pub(super) async fn expanded(stand: &Stand, recipients: NonZeroU32) -> Result<(f64, Memory)> {
     let run = stand.hold().await?;
     stand.release(run).await?;
     let db = &stand.app.database.pool;
@@ -40,16 +55,7 @@ pub(super) async fn measure(stand: &Stand, recipients: NonZeroU32) -> Result<Fin
     drop(progress);
     let written = transmissions(db, run).await?;
     ensure!(written == i64::from(recipients.get()), "{written} transmissions to {recipients} recipients");
-    let per_second = f64::from(recipients.get()) / seconds;
-    Ok(Findings {
-        figures: json!({
-            "recipients": recipients,
-            "seconds": rounded(seconds),
-            "recipients_per_second": rounded(per_second),
-        }),
-        sentence: format!("{recipients} recipients in {seconds:.2} s: {per_second:.0} recipients/s"),
-        memory,
-    })
+    Ok((seconds, memory))
 }
 
 /// What was written for a run that is ready to go on.

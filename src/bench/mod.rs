@@ -5,7 +5,9 @@
 //! other processes, so that its memory is not taken for what is measured. A folder for temporary files that is kept
 //! in memory makes commits cost nothing; `TMPDIR` names another one.
 
+mod audience;
 mod expand;
+mod fax;
 mod idle;
 mod machine;
 mod memory;
@@ -16,6 +18,8 @@ mod report_server;
 mod setup;
 mod stand;
 mod steps;
+mod text_service;
+mod texts;
 mod zip;
 
 use std::num::NonZeroU32;
@@ -28,7 +32,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Size;
 use machine::Machine;
 use memory::Memory;
-use stand::Stand;
+use stand::{Besides, Stand};
+use text_service::Service;
 
 /// Measures steps, rendering, expanding and archives on a private Postgres.
 #[derive(Debug, Args)]
@@ -58,8 +63,23 @@ enum Measure {
         #[arg(long, default_value = "2000")]
         items: NonZeroU32,
     },
+    /// Fax pages: one-page PDFs as pages of a fax, at the fine resolution.
+    Fax {
+        #[arg(long, default_value = "1000")]
+        pages: NonZeroU32,
+    },
+    /// Text messages: by a service over HTTP that reports each as delivered.
+    Texts {
+        #[arg(long, default_value = "2000", value_parser = texts)]
+        messages: NonZeroU32,
+    },
     /// Expanding: one document to many recipients.
     Expand {
+        #[arg(long, default_value = "100000")]
+        recipients: NonZeroU32,
+    },
+    /// Audiences: one document to many recipients that a query gives, previewed and then expanded.
+    Audience {
         #[arg(long, default_value = "100000")]
         recipients: NonZeroU32,
     },
@@ -98,6 +118,14 @@ impl Bench {
     }
 }
 
+/// A number of text messages, as many as there are numbers for them.
+fn texts(text: &str) -> Result<NonZeroU32, String> {
+    match text.parse::<NonZeroU32>() {
+        Ok(count) if count.get() <= 10_000 => Ok(count),
+        _ => Err("write a number from 1 to 10000".to_owned()),
+    }
+}
+
 fn report(name: &str, machine: &Machine, findings: Findings) -> Result<Value> {
     let mut report = json!({ "bench": name });
     for part in [findings.figures, serde_json::to_value(findings.memory)?, serde_json::to_value(machine)?] {
@@ -114,7 +142,10 @@ impl Measure {
             Self::Steps { .. } => "steps",
             Self::Idle { .. } => "idle",
             Self::Render { .. } => "render",
+            Self::Fax { .. } => "fax",
+            Self::Texts { .. } => "texts",
             Self::Expand { .. } => "expand",
+            Self::Audience { .. } => "audience",
             Self::Zip { .. } => "zip",
         }
     }
@@ -124,13 +155,24 @@ impl Measure {
             Self::Zip { size, .. } => Some(report_server::start(*size).await?),
             _ => None,
         };
-        let stand = Stand::open(reports).await?;
+        let service = match &self {
+            Self::Texts { .. } => Some(Service::start().await?),
+            _ => None,
+        };
+        let besides = Besides { reports, texts: service.as_ref().map(|service| service.address) };
+        let mut stand = Stand::open(besides).await?;
         let machine = Machine::of(&stand.app.database.pool).await?;
         let findings = match self {
             Self::Steps { items, nodes } => steps::measure(&stand, (items, nodes), stop).await?,
             Self::Idle { seconds } => idle::measure(&stand, seconds).await?,
             Self::Render { items } => render::measure(&stand, items).await?,
+            Self::Fax { pages } => fax::measure(&stand, pages).await?,
+            Self::Texts { messages } => {
+                let service = service.as_ref().context("there is no service for text messages")?;
+                texts::measure(&stand, (messages, service), stop).await?
+            }
             Self::Expand { recipients } => expand::measure(&stand, recipients).await?,
+            Self::Audience { recipients } => audience::measure(&mut stand, recipients).await?,
             Self::Zip { items, size } => zip::measure(&stand, items, size).await?,
         };
         stand.close().await?;

@@ -30,15 +30,12 @@ const TEMPLATE: &str = "ten-rows.typ";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Documents on their way for each process, so that none waits for the next one.
-const AHEAD: usize = 2;
+pub(super) const AHEAD: usize = 2;
 
 /// Measures the rendering of so many documents.
 pub(super) async fn measure(stand: &Stand, items: NonZeroU32) -> Result<Findings> {
-    let processes = match stand.app.config.render.children {
-        0 => RendererConfig::default().children,
-        some => some,
-    };
-    let files = Files::from_iter([(TEMPLATE.to_owned(), include_bytes!("ten-rows.typ").as_slice().into())]);
+    let processes = processes(stand);
+    let files = template();
     let render = |number| one(stand, &files, number);
     let warming = Instant::now();
     future::try_join_all((0..processes).map(|_| render(0))).await?;
@@ -76,7 +73,21 @@ pub(super) async fn measure(stand: &Stand, items: NonZeroU32) -> Result<Findings
     })
 }
 
-async fn one(stand: &Stand, files: &Files, number: u32) -> Result<Rendered> {
+/// How many processes render.
+pub(super) fn processes(stand: &Stand) -> usize {
+    match stand.app.config.render.children {
+        0 => RendererConfig::default().children,
+        some => some,
+    }
+}
+
+/// The folder with the template.
+pub(super) fn template() -> Files {
+    Files::from_iter([(TEMPLATE.to_owned(), include_bytes!("ten-rows.typ").as_slice().into())])
+}
+
+/// Renders the document of this number.
+pub(super) async fn one(stand: &Stand, files: &Files, number: u32) -> Result<Rendered> {
     let document = Document {
         name: "orders".to_owned(),
         title: "Open orders".to_owned(),

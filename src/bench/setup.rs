@@ -1,10 +1,17 @@
 //! What is set up before a measure: one document, one batch, many recipients.
 
-use std::{fmt::Write, net::SocketAddr, num::NonZeroU32};
+use std::{
+    fmt::{self, Write},
+    net::SocketAddr,
+    num::NonZeroU32,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{report_server::MEDIA_TYPE, stand::BATCH};
+use super::{
+    report_server::MEDIA_TYPE,
+    stand::{BATCH, BUSINESS},
+};
 
 /// The bytes of the small document.
 const NOTE: &str = "Good morning, the yard opens at seven today.\n";
@@ -17,8 +24,16 @@ pub(super) enum Source {
     Remote(SocketAddr),
 }
 
-/// The files for `apply`: a document, for each recipient anew when it is `personal`, to so many recipients.
-pub(super) fn text(source: &Source, personal: bool, recipients: NonZeroU32) -> String {
+/// Where the recipients come from.
+pub(super) enum To {
+    /// The batch lists so many.
+    Listed(NonZeroU32),
+    /// A query gives so many.
+    Asked(NonZeroU32),
+}
+
+/// The files for `apply`: a document, for each recipient anew when it is `personal`, and a batch that sends it.
+pub(super) fn text(source: &Source, personal: bool, to: &To) -> String {
     let source = match source {
         Source::Stored => {
             let content = BASE64_STANDARD.encode(NOTE);
@@ -34,12 +49,44 @@ pub(super) fn text(source: &Source, personal: bool, recipients: NonZeroU32) -> S
          [[document]]\nname = \"note\"\ntitle = \"Note\"\npersonal = {personal}\n{source}\n\
          [[batch]]\nname = \"{BATCH}\"\nworkflow = \"batch-documents\"\nrun_as = \"bench\"\n\
          documents = [{{ document = \"note\" }}]\naccounts = {{ email = \"nowhere\" }}\n\
-         message = {{ subject = \"{{{{ document.title }}}}\", text = \"Good morning {{{{ recipient.name }}}}\" }}\n\
-         recipients = [\n",
+         message = {{ subject = \"{{{{ document.title }}}}\", text = \"Good morning {{{{ recipient.name }}}}\" }}\n",
     );
-    for number in 1..=recipients.get() {
+    // Writing to a text cannot fail.
+    let _ = match to {
+        To::Listed(recipients) => listed(&mut text, *recipients),
+        To::Asked(recipients) => asked(&mut text, *recipients),
+    };
+    text
+}
+
+/// The files for `apply`: a batch whose document is not to be had, and so many monitors who are told of it by SMS.
+pub(super) fn failing(monitors: NonZeroU32) -> String {
+    // Reserved for documentation, and no address that a document may come from here (RFC 5737).
+    let nobody = SocketAddr::from(([192, 0, 2, 1], 80));
+    let mut text = text(&Source::Remote(nobody), true, &To::Listed(NonZeroU32::MIN));
+    for number in 0..monitors.get() {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "  {{ name = \"{number}\", email = \"r{number}@example.org\" }},");
+        let _ = writeln!(
+            text,
+            "[[user]]\nname = \"m{number}\"\nrole = \"operator\"\nmonitor = true\nmonitor_channel = \"sms\"\n\
+             contacts = {{ sms = \"+1312555{number:04}\" }}\n"
+        );
     }
-    text + "]\n"
+    text
+}
+
+fn listed(text: &mut String, recipients: NonZeroU32) -> fmt::Result {
+    text.push_str("recipients = [\n");
+    for number in 1..=recipients.get() {
+        writeln!(text, "  {{ name = \"{number}\", email = \"r{number}@example.org\" }},")?;
+    }
+    text.write_str("]\n")
+}
+
+fn asked(text: &mut String, recipients: NonZeroU32) -> fmt::Result {
+    writeln!(
+        text,
+        "audience = {{ data = \"{BUSINESS}\", query = \"select n::text as name, 'r' || n || '@example.org' as email, \
+         n as account from generate_series(1, {recipients}) as n\" }}"
+    )
 }

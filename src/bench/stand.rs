@@ -1,6 +1,11 @@
 //! The stand a measure is made on: a Postbook in a fresh folder, set up and helped by processes of this same program.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Map;
@@ -9,7 +14,7 @@ use tokio::process::Command;
 
 use super::progress::Progress;
 use crate::{
-    app::App,
+    app::{self, App},
     config::Config,
     id::RunId,
     run::{self, Cause, CauseKind, Start},
@@ -17,6 +22,9 @@ use crate::{
 
 /// The batch that is measured.
 pub(super) const BATCH: &str = "bench";
+
+/// The business database that audiences ask: the stand's own, over a connection of its own.
+pub(super) const BUSINESS: &str = "business";
 
 /// Settings from the environment that are heeded, so that they can be compared. Any other could lead off the stand, to
 /// a database or a mail server that is real.
@@ -30,20 +38,42 @@ pub(super) struct Stand {
     reports: Option<SocketAddr>,
 }
 
+/// What a stand has besides.
+#[derive(Default)]
+pub(super) struct Besides {
+    /// A report server that it may ask.
+    pub reports: Option<SocketAddr>,
+    /// A service for text messages, which calls back at the doors.
+    pub texts: Option<SocketAddr>,
+}
+
 impl Stand {
-    /// Opens one whose account throws away all it is given, and which may ask the report server at `reports`.
-    pub(super) async fn open(reports: Option<SocketAddr>) -> Result<Self> {
+    /// Opens one whose account throws away all it is given.
+    pub(super) async fn open(besides: Besides) -> Result<Self> {
+        let Besides { reports, texts } = besides;
         let _progress = Progress::of("starting a private Postgres");
         let folder = Folder::new()?;
         let allow = reports.map(|address| format!("\"{address}\"")).unwrap_or_default();
         let text = format!(
             "[account.nowhere]\nurl = \"discard:\"\nchannel = \"email\"\n\n[remote]\nallow = [{allow}]\n\n\
-             [engine]\nsteps = 256\n\n[log]\nlevel = \"warn\"\n"
+             [engine]\nsteps = 256\n\n[log]\nlevel = \"warn\"\n{}",
+            texts.map(doors).transpose()?.unwrap_or_default()
         );
         fs::write(folder.config(), text).context("writing the settings of a measure")?;
         let config = Config::from_layers(Some(&folder.config()), &environment())?;
         let app = App::open(config, &folder.data(), false).await?;
         Ok(Self { app, folder, reports })
+    }
+
+    /// Registers its own database as one that audiences may ask. Its address is not known before it runs.
+    pub(super) fn ask_itself(&mut self) -> Result<()> {
+        let url = self.app.database.pool.connect_options().to_url_lossy();
+        let text = fs::read_to_string(self.folder.config()).context("reading the settings of a measure")?;
+        fs::write(self.folder.config(), format!("{text}\n[data.{BUSINESS}]\nurl = \"{url}\"\n"))
+            .context("adding to the settings of a measure")?;
+        let config = Config::from_layers(Some(&self.folder.config()), &environment())?;
+        self.app.engine = self.app.engine.clone().asking(app::databases(&config)?);
+        Ok(())
     }
 
     /// Sets up what `text` says, and brings it to disk, so that this is not measured.
@@ -95,6 +125,16 @@ impl Stand {
     pub(super) async fn close(self) -> Result<()> {
         self.app.database.close().await
     }
+}
+
+/// Settings for doors at a free address, and for an account by the service at `texts`.
+fn doors(texts: SocketAddr) -> Result<String> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let free = free.context("looking for a free address")?;
+    Ok(format!(
+        "\n[http]\nlisten = \"{free}\"\npublic = \"http://{free}\"\n\n\
+         [account.texts]\nurl = \"kannel://bench:bench@{texts}?tls=none\"\n"
+    ))
 }
 
 /// The environment without the settings that are not heeded.

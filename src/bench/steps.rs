@@ -19,7 +19,7 @@ use super::{
     node::Node,
     progress::Progress,
     rounded,
-    setup::{self, Source},
+    setup::{self, Source, To},
     stand::Stand,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) async fn measure(
     (items, count): (NonZeroU32, NonZeroU32),
     stop: &CancellationToken,
 ) -> Result<Findings> {
-    stand.set_up(setup::text(&Source::Stored, true, items)).await?;
+    stand.set_up(setup::text(&Source::Stored, true, &To::Listed(items))).await?;
     let run = stand.hold().await?;
     let mut others = Vec::new();
     for _ in 1..count.get() {

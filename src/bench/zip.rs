@@ -19,7 +19,7 @@ use super::{
     memory::Memory,
     progress::Progress,
     rounded,
-    setup::{self, Source},
+    setup::{self, Source, To},
     stand::Stand,
 };
 use crate::{config::Size, id::RunId, run::files};
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Measures the archive of a run with so many files of `size`, which `reports` makes.
 pub(super) async fn measure(stand: &Stand, items: NonZeroU32, size: Size) -> Result<Findings> {
-    stand.set_up(setup::text(&Source::Remote(stand.reports()?), true, items)).await?;
+    stand.set_up(setup::text(&Source::Remote(stand.reports()?), true, &To::Listed(items))).await?;
     let run = stand.hold().await?;
     stand.release(run).await?;
     fill(stand, run, items).await?;
