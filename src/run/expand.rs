@@ -19,13 +19,13 @@ use super::{
     claim::{Held, claim},
     frozen::{self, Frozen},
     log, once,
-    plan::{self, Planner},
+    plan::{self, Planner, Recipient},
     survey,
 };
 use crate::{
     catalog,
     document::Failure,
-    id::{ItemId, RevisionId, RunId, StepId},
+    id::{ItemId, RunId, StepId},
     monitor::{
         alarm,
         unusual::{self, Expanded},
@@ -63,12 +63,26 @@ pub(super) async fn expand(engine: &Engine, step: StepId) -> Result<()> {
     }
     let mut planner = Planner::new(engine, &frozen, &documents, listed);
     let mut shared = HashMap::new();
-    let mut after = -1;
-    while let Some(last) = chunk(engine, &claim, &mut planner, (frozen.revision, after), &mut shared).await? {
-        after = last;
+    let mut written = 0;
+    let mut recipients = read(engine, &frozen, -1).await?;
+    while let Some(last) = recipients.last().map(|recipient| recipient.position) {
+        written += recipients.len() as i64;
+        // The next ones are read while these are written.
+        let chunk = chunk(engine, &claim, (&mut planner, &mut shared), recipients);
+        let (ours, next) = tokio::try_join!(chunk, read(engine, &frozen, last))?;
+        if !ours {
+            return Ok(());
+        }
+        recipients = next;
     }
-    acquaint(&engine.db, i64::from(after)).await?;
+    acquaint(&engine.db, written).await?;
     finish(engine, &claim, &frozen).await
+}
+
+/// The next recipients after position `after`.
+async fn read(engine: &Engine, frozen: &Frozen, after: i32) -> Result<Vec<Recipient>> {
+    let mut db = engine.db.acquire().await.context("connecting to read recipients")?;
+    survey::recipients(&mut db, (frozen.revision, frozen.run), (after, CHUNK)).await
 }
 
 /// How many recipients the batch lists, which only matters to those who come behind them.
@@ -114,30 +128,24 @@ async fn acquaint(db: &PgPool, written: i64) -> Result<()> {
     Ok(())
 }
 
-/// Writes the recipients after position `after`, and gives the last one's position while there are more.
+/// Writes what `recipients` get. False when the claim was lost.
 async fn chunk(
     engine: &Engine,
     claim: &Held,
-    planner: &mut Planner<'_>,
-    (revision, after): (RevisionId, i32),
-    shared: &mut HashMap<String, ItemId>,
-) -> Result<Option<i32>> {
+    (planner, shared): (&mut Planner<'_>, &mut HashMap<String, ItemId>),
+    recipients: Vec<Recipient>,
+) -> Result<bool> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning a chunk")?;
-    let recipients = survey::recipients(&mut db, (revision, claim.run), (after, CHUNK)).await?;
-    let Some(last) = recipients.last().map(|recipient| recipient.position) else {
-        return Ok(None);
-    };
     if !still_ours(&mut db, claim).await? {
-        return Ok(None);
+        return Ok(false);
     }
     once::lock(&mut db, planner).await?;
     let planned = survey::survey(&mut db, planner, recipients).await?;
     write::items(&mut db, claim.run, &planned, shared).await?;
-    write::transmissions(&mut db, claim.run, &planned, now).await?;
-    write::links(&mut db, claim.run, &planned, shared).await?;
+    write::transmissions(&mut db, claim.run, (&planned, shared), now).await?;
     db.commit().await.context("writing a chunk")?;
-    Ok(Some(last))
+    Ok(true)
 }
 
 /// Locks the claim's row, so that nobody takes it over while the chunk is written.

@@ -5,7 +5,7 @@
 
 pub(super) mod duplicate;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use self::duplicate::Duplicates;
 use super::{Engine, TransmissionState, frozen::Frozen};
 use crate::{
-    catalog::{Batch, EntrySource},
+    catalog::{Batch, EntrySource, suppression},
     contact::{Contacts, Country, policy::Candidate},
     document::{
         Context, Document, Expressions,
@@ -103,6 +103,8 @@ pub struct Planner<'a> {
     pub expressions: &'a Expressions,
     /// What those before get.
     duplicates: Duplicates,
+    /// What each document is for those who bring nothing of their own to it, worked out for the first of them.
+    common: Vec<Option<PlannedItem>>,
 }
 
 /// What is known of one recipient before it is worked out what they get.
@@ -115,8 +117,8 @@ pub(super) struct Chosen {
     pub stop: Option<Reason>,
 }
 
-/// Channel and contact of what is suppressed, as [`crate::contact::Contact::key`] has it.
-pub type Suppressed = HashSet<(String, String)>;
+/// What is suppressed, by channel and contact as [`crate::contact::Contact::key`] has it.
+pub type Suppressed = HashMap<(String, String), suppression::Kind>;
 
 impl<'a> Planner<'a> {
     /// The planner of a run with these frozen inputs and documents.
@@ -137,6 +139,7 @@ impl<'a> Planner<'a> {
             listed,
             expressions: &engine.toolbox.expressions,
             duplicates: Duplicates::default(),
+            common: vec![None; documents.len()],
         }
     }
 
@@ -166,30 +169,41 @@ impl<'a> Planner<'a> {
         Planned { recipient, items, transmissions }
     }
 
-    fn items(&self, recipient: &Recipient) -> Vec<PlannedItem> {
-        let entries = self.documents.iter().zip(&self.batch.documents);
-        (0..)
-            .zip(entries)
-            .map(|(at, ((revision, document), entry))| {
-                let context = self.context_of(document, recipient);
-                let mut batch = entry.params.clone();
-                batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
-                let given = Given { batch: &batch, recipient: Some(&recipient.params) };
-                let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
-                    Ok(params) => (Value::Object(params), None),
-                    Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
-                };
-                PlannedItem {
-                    key: item_key(at, &params, document.personal.then_some(recipient.id), reason.as_ref()),
-                    position: at,
-                    name: document.name.clone(),
-                    revision: *revision,
-                    params,
-                    recipient: document.personal.then_some(recipient.id),
-                    reason,
+    fn items(&mut self, recipient: &Recipient) -> Vec<PlannedItem> {
+        (0..self.documents.len())
+            .map(|at| {
+                let (_, document) = &self.documents[at];
+                let given = |name| recipient.params.get(name).is_some_and(|value: &Value| !value.is_null());
+                if document.personal || document.params.keys().any(given) {
+                    return self.item(at, recipient);
                 }
+                let common = self.common[at].take().unwrap_or_else(|| self.item(at, recipient));
+                self.common[at].insert(common).clone()
             })
             .collect()
+    }
+
+    fn item(&self, at: usize, recipient: &Recipient) -> PlannedItem {
+        let ((revision, document), entry) = (&self.documents[at], &self.batch.documents[at]);
+        let position = i32::try_from(at).unwrap_or(i32::MAX);
+        let context = self.context_of(document, recipient);
+        let mut batch = entry.params.clone();
+        batch.extend(self.params.iter().filter(|(name, _)| document.params.contains_key(*name)).map(own));
+        let given = Given { batch: &batch, recipient: Some(&recipient.params) };
+        let (params, reason) = match param::resolve(document, given, self.expressions, &context) {
+            Ok(params) => (Value::Object(params), None),
+            Err(faults) => (Value::Object(Map::new()), Some(unresolved(&document.name, &faults))),
+        };
+        let own = document.personal.then_some(recipient.id);
+        PlannedItem {
+            key: item_key(position, &params, own, reason.as_ref()),
+            position,
+            name: document.name.clone(),
+            revision: *revision,
+            params,
+            recipient: own,
+            reason,
+        }
     }
 
     fn context_of(&self, document: &Document, recipient: &Recipient) -> Context {
@@ -255,10 +269,9 @@ fn own((name, value): (&String, &Value)) -> (String, Value) {
 /// Keeps a contact from being chosen to which nothing is sent any more.
 pub(super) fn suppress(candidate: &mut Candidate, suppressed: &Suppressed) {
     let Ok(contact) = &candidate.contact else { return };
-    if suppressed.contains(&(candidate.channel.clone(), contact.key())) {
-        let text = format!("nothing is sent to {contact} any more; see the suppressions");
+    if let Some(kind) = suppressed.get(&(candidate.channel.clone(), contact.key())) {
         candidate.written = contact.to_string();
-        candidate.contact = Err(Reason::new(Scope::Contact, "suppressed", text));
+        candidate.contact = Err(kind.reason(&candidate.written));
     }
 }
 

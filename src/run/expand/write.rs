@@ -26,6 +26,9 @@ pub(super) async fn items(
             fresh.insert(&item.key, item);
         }
     }
+    if fresh.is_empty() {
+        return Ok(());
+    }
     let items: Vec<_> = fresh.into_values().collect();
     let rows = sqlx::query!(
         r#"
@@ -56,26 +59,37 @@ fn reasons<'a>(reasons: impl Iterator<Item = &'a Option<Reason>>) -> Result<Vec<
     reasons.map(|reason| Ok(reason.as_ref().map(serde_json::to_value).transpose()?)).collect()
 }
 
-/// Writes the transmissions.
+/// Writes the transmissions, and which items each of them carries.
+///
+/// One statement, so that links find the numbers of what was just written. Looked up in the table they would be found by
+/// reading all that the run has written before, for as long as Postgres takes it for small.
 pub(super) async fn transmissions(
     db: &mut PgConnection,
     run: RunId,
-    planned: &[Planned],
+    (planned, items): (&[Planned], &HashMap<String, ItemId>),
     now: DateTime<Utc>,
 ) -> Result<()> {
     let rows: Vec<_> = planned
         .iter()
         .flat_map(|planned| planned.transmissions.iter().map(move |transmission| (&planned.recipient, transmission)))
         .collect();
+    let Links { keys, positions, ids } = Links::of(planned, items)?;
     sqlx::query!(
         r#"
-        insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
-                                  reason, once, created_at, changed_at)
-        select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, once, $2, $2
-          from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
-                      $10::jsonb[], $11::text[])
-               as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason, once)
-        on conflict on constraint transmission_key_is_unique_in_its_run do nothing
+        with written as (
+            insert into transmission (run, purpose, key, recipient, recipient_name, channel, contact, state, waiting,
+                                      reason, once, created_at, changed_at)
+            select $1, 'document', key, recipient, recipient_name, channel, contact, state, waiting, reason, once, $2, $2
+              from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
+                          $10::jsonb[], $11::text[])
+                   as planned (key, recipient, recipient_name, channel, contact, state, waiting, reason, once)
+            on conflict on constraint transmission_key_is_unique_in_its_run do nothing
+            returning id, key
+        )
+        insert into transmission_item (transmission, position, item)
+        select written.id, link.position, link.item
+          from unnest($12::text[], $13::integer[], $14::bigint[]) as link (key, position, item)
+          join written on written.key = link.key
         "#,
         run as RunId,
         now,
@@ -88,6 +102,9 @@ pub(super) async fn transmissions(
         &rows.iter().map(|(_, transmission)| transmission.items.len() as i32).collect::<Vec<_>>(),
         &reasons(rows.iter().map(|(_, transmission)| &transmission.reason))? as &[Option<Value>],
         &rows.iter().map(|(_, transmission)| transmission.once.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &keys,
+        &positions,
+        &ids,
     )
     .execute(db)
     .await
@@ -95,36 +112,23 @@ pub(super) async fn transmissions(
     Ok(())
 }
 
-/// Writes which transmission carries which items.
-pub(super) async fn links(
-    db: &mut PgConnection,
-    run: RunId,
-    planned: &[Planned],
-    items: &HashMap<String, ItemId>,
-) -> Result<()> {
-    let (mut keys, mut positions, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-    for transmission in planned.iter().flat_map(|planned| &planned.transmissions) {
-        for (position, key) in (0_i32..).zip(&transmission.items) {
-            keys.push(transmission.key.clone());
-            positions.push(position);
-            ids.push(items.get(key).ok_or_else(|| anyhow!("item {key} was not written"))?.0);
+/// Which transmission carries which items, as columns.
+struct Links {
+    keys: Vec<String>,
+    positions: Vec<i32>,
+    ids: Vec<i64>,
+}
+
+impl Links {
+    fn of(planned: &[Planned], items: &HashMap<String, ItemId>) -> Result<Self> {
+        let mut links = Self { keys: Vec::new(), positions: Vec::new(), ids: Vec::new() };
+        for transmission in planned.iter().flat_map(|planned| &planned.transmissions) {
+            for (position, key) in (0_i32..).zip(&transmission.items) {
+                links.keys.push(transmission.key.clone());
+                links.positions.push(position);
+                links.ids.push(items.get(key).ok_or_else(|| anyhow!("item {key} was not written"))?.0);
+            }
         }
+        Ok(links)
     }
-    sqlx::query!(
-        r#"
-        insert into transmission_item (transmission, position, item)
-        select transmission.id, link.position, link.item
-          from unnest($2::text[], $3::integer[], $4::bigint[]) as link (key, position, item)
-          join transmission on transmission.run = $1 and transmission.key = link.key
-        on conflict on constraint transmission_item_pkey do nothing
-        "#,
-        run as RunId,
-        &keys,
-        &positions,
-        &ids,
-    )
-    .execute(db)
-    .await
-    .with_context(|| format!("linking items of run {run}"))?;
-    Ok(())
 }
