@@ -52,6 +52,7 @@ mod transmit;
 mod turn;
 mod turned_out;
 mod verdict;
+pub mod work;
 
 pub use claim::Leases;
 pub use engine::{Engine, Settings};

@@ -14,12 +14,20 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rand::RngExt;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use alarm::alarm;
 pub use digest::digest;
 
-use crate::{config, run::Engine, trigger::event};
+use crate::{
+    config,
+    run::{
+        Engine,
+        work::{self, Work},
+    },
+    trigger::event,
+};
 
 /// What a node sweeps.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +40,20 @@ pub struct Duties {
 
 /// Sweeps until `stop`.
 pub async fn sweep(engine: Engine, duties: Duties, stop: CancellationToken) {
+    let bells = Bells::default();
     tokio::join!(
-        rounds(&engine, duties.interval, &stop),
+        rounds(&engine, duties.interval, &bells, &stop),
         watch(&engine, duties.interval * WATCH, &stop),
-        receipts::attend(&engine, duties.interval, &stop),
+        receipts::attend(&engine, (duties.interval, &bells), &stop),
         retention::retain(&engine, &duties.keep, &stop),
     );
+}
+
+/// Calls those who do what takes its time. One call that comes while they are busy is kept.
+#[derive(Default)]
+struct Bells {
+    words: Notify,
+    questions: Notify,
 }
 
 /// How many times as long as a round the pause is between two looks at what monitors have to be told. More tells them
@@ -60,15 +76,29 @@ fn report<const N: usize>(duties: [(&str, Result<()>); N]) {
     }
 }
 
-async fn rounds(engine: &Engine, interval: Duration, stop: &CancellationToken) {
+async fn rounds(engine: &Engine, interval: Duration, bells: &Bells, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        report([
-            ("rescue", rescue::rescue(engine).await),
-            ("events", event::sweep(engine).await),
-            ("purge", purge::purge(engine).await),
-        ]);
+        report([("look", round(engine, bells).await), ("purge", purge::purge(engine).await)]);
         stop.run_until_cancelled(tokio::time::sleep(jittered(interval))).await;
     }
+}
+
+/// Looks once, and does what there is to do, or calls those who do.
+async fn round(engine: &Engine, bells: &Bells) -> Result<()> {
+    let Work { steps, events, words, questions } = work::look(engine).await?;
+    if words {
+        bells.words.notify_one();
+    }
+    if questions {
+        bells.questions.notify_one();
+    }
+    if steps {
+        report([("rescue", rescue::rescue(engine).await)]);
+    }
+    if events {
+        report([("events", event::sweep(engine).await)]);
+    }
+    Ok(())
 }
 
 /// Between three and five quarters of `interval`, so that nodes do not sweep in step.

@@ -1,4 +1,4 @@
-//! Runs, files, logs and occurrences that have become old, and bytes nobody names.
+//! Runs, files, logs and occurrences that have become old, workers of the queue that are gone, and bytes nobody names.
 //!
 //! Goes on beside the other duties: it may have hours of work, and nobody waits for it.
 
@@ -9,13 +9,20 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config,
+    config, queue,
     run::{Engine, allowance, purge},
     trigger,
 };
 
 /// How long to wait before it is looked again, once nothing was left to throw away.
 const REST: Duration = Duration::from_secs(10 * 60);
+
+/// How long a worker of the queue has to be silent until its row goes. It announces itself every half minute; a day is
+/// beyond any pause and any clock that is wrong.
+const SILENT: chrono::Duration = chrono::Duration::days(1);
+
+/// Rows of such workers deleted at once. Each start of a node leaves three.
+const WORKERS: i64 = 20_000;
 
 /// How often all bytes are looked through for those nobody names: those that a crash left behind, and those that were
 /// too young when their last name went.
@@ -39,6 +46,7 @@ async fn spell(engine: &Engine, keep: &config::Retention, last_round: &mut DateT
     while paced(purge::purge(engine, keep)).await? {}
     while paced(trigger::purge(engine, keep)).await? {}
     allowance::forget(engine).await?;
+    queue::purge_workers(&engine.db, engine.clock.now() - SILENT, WORKERS).await?;
     let now = engine.clock.now();
     if now - *last_round < ROUND {
         return Ok(());
