@@ -3,6 +3,8 @@
 #[path = "accounts/contacts.rs"]
 mod contacts;
 mod harness;
+#[path = "accounts/outlook.rs"]
+mod outlook;
 #[path = "accounts/server.rs"]
 mod server;
 

@@ -10,6 +10,7 @@ use super::{Faults, check};
 use crate::{
     audit::{self, Author, Deed},
     contact::{Contact, Country},
+    reason::{Reason, Scope},
 };
 
 /// An address nothing is sent to any more.
@@ -44,6 +45,17 @@ pub enum Kind {
     WrongNumber,
     /// People answer where a fax should.
     Answered,
+}
+
+impl Kind {
+    /// Why nothing is sent to `contact`.
+    pub fn reason(self, contact: &str) -> Reason {
+        let (code, why) = match self {
+            Self::Answered => ("number-answered", ", because people answer there"),
+            _ => ("suppressed", ""),
+        };
+        Reason::new(Scope::Contact, code, format!("nothing is sent to {contact} any more{why}; see the suppressions"))
+    }
 }
 
 /// A suppression as it is written.

@@ -128,6 +128,13 @@ fn shown(preview: &run::Preview) {
         "{} recipients: {} transmissions would be sent, {} skipped, {} would fail.",
         preview.recipients, preview.queued, preview.skipped, preview.failed
     );
+    for wait in &preview.waits {
+        println!("{} of these wait: {}.", wait.transmissions, wait.reason.text);
+    }
+    if !preview.reasons.is_empty() {
+        let reasons: Vec<_> = preview.reasons.iter().map(|(code, count)| format!("{count} {code}")).collect();
+        println!("Skipped or failing: {}.", reasons.join(", "));
+    }
     for fault in &preview.faults {
         println!("In the way: {fault}");
     }

@@ -57,6 +57,6 @@ pub mod work;
 pub use claim::Leases;
 pub use engine::{Engine, Settings};
 pub use perform::{due, hand_back, perform};
-pub use preview::{NextContact, Preview, PreviewDocument, PreviewTransmission, preview};
+pub use preview::{NextContact, Preview, PreviewDocument, PreviewTransmission, PreviewWait, preview};
 pub use start::{Cause, CauseKind, Start, StartError, Started, start, start_all, start_in};
 pub use state::{Counts, Event, RunState, StepState, TransmissionState};

@@ -18,6 +18,7 @@ use super::{
     together::Wish,
 };
 use crate::{
+    catalog::suppression::Kind,
     channel::{File, Form, Message, Parcel, Turn, account::Account},
     id::{DocumentRevisionId, RecipientId, RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
@@ -56,7 +57,7 @@ pub(super) struct Found {
     attempts: i32,
     message: Option<Value>,
     created_at: DateTime<Utc>,
-    suppressed: bool,
+    suppressed: Option<Kind>,
     /// Its files were found too large, with this code.
     too_large: Option<String>,
     recipient: Option<Recipient>,
@@ -111,10 +112,10 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
                transmission.id as "transmission: TransmissionId",
                transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
                transmission.message, transmission.created_at,
-               not transmission.despite_suppression
-                   and exists (select from suppression
-                                where suppression.channel = transmission.channel
-                                  and lower(suppression.contact) = lower(transmission.contact)) as "suppressed!",
+               (select kind from suppression
+                 where not transmission.despite_suppression and suppression.channel = transmission.channel
+                   and lower(suppression.contact) = lower(transmission.contact)
+                 limit 1) as "suppressed: Kind",
                (select coalesce(transmission.reason ->> 'code', 'too large')
                   from pickup where pickup.transmission = transmission.id) as too_large,
                recipient.id as "id?: RecipientId", recipient.position as "position?",
@@ -195,11 +196,10 @@ async fn files(db: &mut PgConnection, found: &mut HashMap<StepId, Found>) -> Res
 /// Packs what was found, with its words and its bytes.
 pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     let frozen = frozen::of(engine, found.run).await?;
-    if found.suppressed {
-        let text = format!("nothing is sent to {} any more; see the suppressions", found.contact);
-        return Ok(Err(Unready::Never(Reason::new(Scope::Contact, "suppressed", text))));
+    if let Some(kind) = found.suppressed {
+        return Ok(Err(Unready::Never(kind.reason(&found.contact))));
     }
-    let Some(account) = account(engine, &frozen, &found) else {
+    let Some(account) = account(engine, &frozen, &found.channel) else {
         let text = format!("no account for the channel {} is configured here", found.channel);
         return Ok(Err(Unready::Never(Reason::new(Scope::Account, "no-account", text))));
     };
@@ -283,9 +283,9 @@ async fn pages(
 }
 
 /// The account that the batch names for the channel, or the first there is.
-fn account<'a>(engine: &'a Engine, frozen: &Frozen, found: &Found) -> Option<&'a Account> {
-    let wanted = frozen.batch.accounts.get(&found.channel).map(String::as_str);
-    engine.channels.pick(&found.channel, wanted)
+pub(super) fn account<'a>(engine: &'a Engine, frozen: &Frozen, channel: &str) -> Option<&'a Account> {
+    let wanted = frozen.batch.accounts.get(channel).map(String::as_str);
+    engine.channels.pick(channel, wanted)
 }
 
 /// The pages that go out, if pages do; or why the files cannot become any.
@@ -294,7 +294,7 @@ pub(super) async fn pages_of(
     frozen: &Frozen,
     found: &Found,
 ) -> Result<Result<Option<Rendition>, Reason>> {
-    let Some(account) = account(engine, frozen, found) else { return Ok(Ok(None)) };
+    let Some(account) = account(engine, frozen, &found.channel) else { return Ok(Ok(None)) };
     match message(engine, frozen, found).await? {
         Ok(message) => pages(engine, frozen, (found, &message), account.form()).await,
         Err(reason) => Ok(Err(reason)),

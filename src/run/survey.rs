@@ -12,6 +12,7 @@ use super::{
     plan::{Chosen, Planned, Planner, Recipient, Suppressed},
 };
 use crate::{
+    catalog::suppression::Kind,
     contact::policy::Candidate,
     id::{RecipientId, RevisionId, RunId},
 };
@@ -48,11 +49,10 @@ pub(super) async fn suppressed<'a>(
     let (channels, contacts): (Vec<_>, Vec<_>) = valid.unzip();
     let rows = sqlx::query!(
         r#"
-        select asked.channel as "channel!", asked.contact as "contact!"
+        select asked.channel as "channel!", asked.contact as "contact!", suppression.kind as "kind: Kind"
           from unnest($1::text[], $2::text[]) as asked (channel, contact)
-         where exists (select from suppression
-                        where suppression.channel = asked.channel
-                          and lower(suppression.contact) = lower(asked.contact))
+          join suppression on suppression.channel = asked.channel
+                          and lower(suppression.contact) = lower(asked.contact)
         "#,
         &channels,
         &contacts,
@@ -60,7 +60,7 @@ pub(super) async fn suppressed<'a>(
     .fetch_all(db)
     .await
     .context("reading suppressions")?;
-    Ok(rows.into_iter().map(|row| (row.channel, row.contact)).collect())
+    Ok(rows.into_iter().map(|row| ((row.channel, row.contact), row.kind)).collect())
 }
 
 /// The recipients of a run in their order, `limit` of them after position `after`: those that its revision lists, and

@@ -18,15 +18,29 @@ pub struct Hours {
 }
 
 /// A window with the zone whose clocks it is about.
-pub type Door = (Window, Tz);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    pub window: Window,
+    pub zone: Tz,
+    pub keeper: Keeper,
+}
+
+/// Why a door is closed at times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// The sender sends in certain hours.
+    Sender,
+    /// The recipient has quiet hours.
+    Recipient,
+}
 
 /// How doors stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// All are open.
     Now,
-    /// All are open then; the last one to open goes by the clocks of that zone.
-    Then(DateTime<Utc>, Tz),
+    /// All are open then; the last one to open goes by the clocks of that zone, and is kept by that one.
+    Then(DateTime<Utc>, Tz, Keeper),
     /// They are never open at the same time.
     Never,
 }
@@ -54,8 +68,9 @@ impl Hours {
 
     /// The doors these hours make, for a sender in `here` and a recipient in `there`.
     pub fn doors(&self, here: Tz, there: Tz) -> impl Iterator<Item = Door> + '_ {
-        let window = self.window.clone().map(|window| (window, here));
-        let loud = self.quiet.as_ref().and_then(Window::inverted).map(|window| (window, there));
+        let door = |zone, keeper| move |window| Door { window, zone, keeper };
+        let window = self.window.clone().map(door(here, Keeper::Sender));
+        let loud = self.quiet.as_ref().and_then(Window::inverted).map(door(there, Keeper::Recipient));
         window.into_iter().chain(loud)
     }
 }
@@ -72,11 +87,11 @@ pub fn opening(doors: &[Door], now: DateTime<Utc>) -> Opening {
     let mut opening = Opening::Now;
     let mut at = now;
     for _ in 0..LOOKS {
-        let next = doors.iter().map(|(window, zone)| (window.opens(*zone, at), *zone)).max_by_key(|it| it.0);
+        let next = doors.iter().map(|door| (door.window.opens(door.zone, at), door)).max_by_key(|it| it.0);
         match next {
-            Some((next, zone)) if next > at => {
+            Some((next, door)) if next > at => {
                 at = next;
-                opening = Opening::Then(at, zone);
+                opening = Opening::Then(at, door.zone, door.keeper);
             }
             _ => return opening,
         }
@@ -103,7 +118,8 @@ mod tests {
             ("2026-04-01T19:30:00Z", Some("2026-04-02T13:00:00Z")),
             ("2026-04-03T19:30:00Z", Some("2026-04-06T13:00:00Z")),
         ] {
-            let expected = expected.map_or(Opening::Now, |text| Opening::Then(at(text), Tz::America__New_York));
+            let then = |text| Opening::Then(at(text), Tz::America__New_York, Keeper::Sender);
+            let expected = expected.map_or(Opening::Now, then);
             assert_eq!(opening(&doors, at(now)), expected, "{now}");
         }
         assert_eq!(opening(&[], at("2026-04-01T10:00:00Z")), Opening::Now);

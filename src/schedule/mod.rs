@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 pub use calendar::Calendar;
 pub use cron::Cron;
 pub use error::RuleError;
-pub use hours::{Door, Hours, Opening, opening};
+pub use hours::{Door, Hours, Keeper, Opening, opening};
 pub use occurrence::{Note, NoteCode, Occurrence};
 pub use policy::{Missed, Once, Overlap, PolicyError, Roll, ShortMonth};
 pub use recurrence::Recurrence;

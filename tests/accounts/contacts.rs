@@ -10,7 +10,7 @@ fn at_once(most: usize) -> Limits {
 }
 
 /// A Postbook whose mail goes to `server`, with these limits for one mailbox and for one domain.
-async fn mailing_each(db: PgPool, server: &MailServer, each: Each) -> TestApp {
+pub async fn mailing_each(db: PgPool, server: &MailServer, each: Each) -> TestApp {
     TestApp::start_on(db, |accounts| {
         let mut mail = server.account();
         mail.each = each;
@@ -108,7 +108,7 @@ fn next(now: DateTime<Utc>, time: &str) -> DateTime<Utc> {
     if today > now { today } else { today + chrono::Duration::days(1) }
 }
 
-fn advance_to(app: &TestApp, time: &str) -> DateTime<Utc> {
+pub fn advance_to(app: &TestApp, time: &str) -> DateTime<Utc> {
     let now = app.engine.clock.now();
     let then = next(now, time);
     app.engine.clock.advance((then - now).to_std().expect("a time to come"));
@@ -167,10 +167,12 @@ async fn hours_that_never_meet_fail_with_that_reason(db: PgPool) {
     })
     .await;
     for_ann(&app, "night", "quiet = \"21:00-08:00\"").await;
+    let preview = run::preview(&app.engine, "night", None, &Default::default()).await.expect("a preview");
 
     let run = app.run("night").await;
 
     let failed = app.transmissions(run).await;
     assert!(failed.iter().all(|it| it.state == TransmissionState::Failed && it.attempts == 0), "{failed:?}");
     assert_eq!(failed[0].reason.as_ref().expect("a reason")["code"], "never-open");
+    assert_eq!((preview.queued, preview.failed, preview.reasons["never-open"]), (0, 2, 2));
 }

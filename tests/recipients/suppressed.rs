@@ -5,7 +5,10 @@ use postbook::{
         Faults,
         suppression::{self, Input, Kind},
     },
-    run::act::{self, Again},
+    run::{
+        self,
+        act::{self, Again},
+    },
 };
 use sqlx::PgPool;
 
@@ -47,6 +50,30 @@ async fn the_policy_takes_the_next_contact_when_the_first_is_suppressed(db: PgPo
             "Bob fax +13125550003 skipped suppressed",
         ]
     );
+}
+
+#[sqlx::test]
+async fn the_preview_and_the_run_say_of_a_number_that_people_answer_there(db: PgPool) {
+    let app = start(db).await;
+    suppress(&app, "fax", "+1 (312) 555-0003", Kind::Answered).await;
+    suppress(&app, "fax", "+1 (312) 555-0004", Kind::WrongNumber).await;
+    let to = ["2", "3", "4"].map(|last| format!("{{ name = \"{last}\", fax = \"+1312555000{last}\" }}")).join(", ");
+    app.apply(&letter(&format!("recipients = [{to}]"))).await;
+
+    let preview = run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
+    let run = app.run("letter").await;
+
+    assert_eq!(preview.reasons, [("number-answered".to_owned(), 1), ("suppressed".to_owned(), 1)].into());
+    assert_eq!(
+        told(&app, run).await,
+        [
+            "2 fax +13125550002 delivered",
+            "3 fax +13125550003 skipped number-answered",
+            "4 fax +13125550004 skipped suppressed",
+        ]
+    );
+    let text = &preview.missing[0].reason.as_ref().expect("a reason").text;
+    assert!(text.contains("because people answer there"), "{text}");
 }
 
 #[sqlx::test]

@@ -14,7 +14,7 @@ use crate::{
     id::{StepId, TransmissionId},
     reason::{Reason, Scope},
     run::plan::Recipient,
-    schedule::{self, Door, Hours, Opening},
+    schedule::{self, Door, Hours, Keeper, Opening},
 };
 
 /// What opens at once is spread over this long. Shorter sends a night's worth in one go, longer sends more of it late.
@@ -45,25 +45,38 @@ pub(in crate::run) fn doors(
     doors.chain(batch.hours.doors(batch.zone, there)).collect()
 }
 
-/// Whether `transmission` may go through `doors`. What opens at once is spread, as far as it is open then.
-pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: DateTime<Utc>) -> Permission {
-    let (at, zone) = match schedule::opening(doors, now) {
-        Opening::Now => return Permission::Now,
-        Opening::Then(at, zone) => (at, zone),
+/// Whether something may go through `doors` at `now`, or when it may and why not before.
+pub(super) fn open(doors: &[Door], now: DateTime<Utc>) -> Permission {
+    match schedule::opening(doors, now) {
+        Opening::Now => Permission::Now,
+        Opening::Then(at, zone, keeper) => Permission::Later((at, until(at, zone, keeper))),
         Opening::Never => {
             let text = "its hours and those of its account and recipient are never open at the same time; change them";
-            return Permission::Never(Reason::new(Scope::Account, "never-open", text));
+            Permission::Never(Reason::new(Scope::Account, "never-open", text))
         }
-    };
-    let later = at + spread(transmission, SPREAD);
-    let due = if schedule::opening(doors, later) == Opening::Now { later } else { at };
-    Permission::Later((due, until(at, zone)))
+    }
+}
+
+/// The same for `transmission`: what opens at once is spread, as far as it is open then.
+pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: DateTime<Utc>) -> Permission {
+    match open(doors, now) {
+        Permission::Later((at, reason)) => {
+            let later = at + spread(transmission, SPREAD);
+            let due = if schedule::opening(doors, later) == Opening::Now { later } else { at };
+            Permission::Later((due, reason))
+        }
+        settled => settled,
+    }
 }
 
 /// Why something waits until `at`.
-fn until(at: DateTime<Utc>, zone: Tz) -> Reason {
-    let text = format!("waits until {} in {zone}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"));
-    Reason::new(Scope::Attempt, "out-of-hours", text)
+fn until(at: DateTime<Utc>, zone: Tz, keeper: Keeper) -> Reason {
+    let at = at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M");
+    let why = match keeper {
+        Keeper::Sender => "when it is sent again by the hours of its account or batch",
+        Keeper::Recipient => "when the recipient's quiet hours end",
+    };
+    Reason::new(Scope::Attempt, "out-of-hours", format!("not before {at} in {zone}, {why}"))
 }
 
 /// Where the recipient is: as their parameter says, or as the country of their number does.

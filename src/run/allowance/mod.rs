@@ -15,6 +15,7 @@ mod health;
 mod hours;
 mod learn;
 mod limit;
+mod outlook;
 mod pause;
 mod wait;
 
@@ -38,6 +39,7 @@ pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
 pub(super) use hours::{Permission, doors, may, put_off};
 pub(super) use learn::{Wait, learn};
 pub(super) use limit::hand_on;
+pub(super) use outlook::{Outlook, Prospect};
 
 use health::{Health, State};
 

@@ -2,39 +2,41 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Preview, PreviewTransmission};
+use super::shown::{LISTED, Preview, PreviewTransmission};
 use crate::{reason::Reason, run::TransmissionState};
 
-/// How many queued transmissions there are for each channel and set of documents, of those that are looked at.
+/// How many queued transmissions there are for each channel, set of documents and wait, of those that are looked at.
 #[derive(Default)]
-pub(super) struct Carried(HashMap<(String, BTreeSet<String>), usize>);
+pub(super) struct Carried(HashMap<(String, BTreeSet<String>, Option<usize>), usize>);
 
 impl Carried {
-    /// Counts one transmission that carries the items with these keys.
-    pub fn count<'a>(&mut self, channel: &str, looked_at: impl Iterator<Item = &'a String>) {
+    /// Counts one transmission that carries the items with these keys, and is counted by this wait of the preview.
+    pub fn count<'a>(&mut self, (channel, wait): (&str, Option<usize>), looked_at: impl Iterator<Item = &'a String>) {
         let keys: BTreeSet<String> = looked_at.cloned().collect();
         if !keys.is_empty() {
-            *self.0.entry((channel.to_owned(), keys)).or_default() += 1;
+            *self.0.entry((channel.to_owned(), keys, wait)).or_default() += 1;
         }
     }
 
     /// Says of what would not go out that it fails; `fault` gives the reason for a channel and an item.
     pub fn fail<'a>(&self, preview: &mut Preview, fault: impl Fn(&str, &str) -> Option<&'a Reason>) {
-        for ((channel, keys), count) in &self.0 {
-            if keys.iter().any(|key| fault(channel, key).is_some()) {
+        for ((channel, keys, wait), count) in &self.0 {
+            if let Some(reason) = keys.iter().find_map(|key| fault(channel, key)) {
                 preview.queued -= count;
-                preview.failed += count;
+                preview.fails(*count, &reason.code);
+                wait.iter().for_each(|wait| preview.waits[*wait].transmissions -= count);
                 preview.channels.entry(channel.clone()).and_modify(|queued| *queued -= count);
             }
         }
         preview.channels.retain(|_, queued| *queued > 0);
         let failing = |one: &mut PreviewTransmission| {
-            one.reason = one.items.iter().find_map(|key| fault(&one.channel, key)).cloned();
-            one.reason.is_some()
+            let reason = one.items.iter().find_map(|key| fault(&one.channel, key));
+            one.reason = reason.or(one.reason.as_ref()).cloned();
+            reason.is_some()
         };
         let failed = preview.transmissions.extract_if(.., failing);
-        let failed = failed.map(|one| PreviewTransmission { state: TransmissionState::Failed, ..one });
+        let failed = failed.map(|one| PreviewTransmission { state: TransmissionState::Failed, next_at: None, ..one });
         preview.missing.extend(failed.collect::<Vec<_>>());
-        preview.missing.truncate(super::LISTED);
+        preview.missing.truncate(LISTED);
     }
 }
