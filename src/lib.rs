@@ -68,7 +68,8 @@
 //!    is not told by mail, gets a letter (`run/letter.rs`): alarms and digests, written by [`sweep`].
 //! 8. What fires by itself begins before that: `trigger/schedule/mod.rs` takes changes of batches over (`change`), works out what is
 //!    owed (`owed`), decides (`decide`) and writes it with the runs it starts (`settle`), all while it holds the batch.
-//! 9. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
+//! 9. `run/rescue.rs`, called by [`sweep`] when one look at everything (`run/work.rs`) finds some: steps that are due,
+//!    that nobody heard of, or whose worker is gone.
 //!
 //! 10. What was accepted waits for later word (`run/awaited.rs`). It is received and kept (`run/receipt/mod.rs`), decided
 //!     (`decide`) and applied (`apply`); asked for (`ask`), read from mailboxes (`mailbox`), or waited for in vain (`expire`).
