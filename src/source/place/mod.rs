@@ -7,6 +7,7 @@
 
 mod account;
 mod address;
+mod aside;
 mod folder;
 mod ftp;
 mod name;

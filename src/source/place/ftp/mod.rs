@@ -100,12 +100,12 @@ impl Ftp {
         .await
     }
 
-    /// Whether there was something to remove.
-    async fn remove(&self, path: &str) -> Result<bool, Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         let path = self.path(path);
         self.ask(async |stream| match stream.rm(&path).await {
-            Err(FtpError::UnexpectedResponse(response)) if response.status == Status::FileUnavailable => Ok(false),
-            removed => removed.map(|()| true),
+            Err(FtpError::UnexpectedResponse(response)) if response.status == Status::FileUnavailable => Ok(()),
+            removed => removed,
         })
         .await
     }

@@ -73,11 +73,11 @@ impl Sftp {
         .await
     }
 
-    /// Whether there was something to remove.
-    pub(super) async fn remove(&self, path: &str) -> Result<bool, Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.ask(async |session| match session.remove_file(self.path(path)).await {
-            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(false),
-            removed => removed.map(|()| true),
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(()),
+            removed => removed,
         })
         .await
     }

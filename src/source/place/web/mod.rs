@@ -13,6 +13,8 @@ use bytes::{Bytes, BytesMut};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::CONTENT_LENGTH};
 
+pub(super) use put::Plain;
+
 use self::answer::{refusal, unanswered};
 use super::{Failure, Found, Moved, parent};
 
@@ -139,7 +141,8 @@ impl Web {
         }
     }
 
-    async fn remove(&self, path: &str) -> Result<(), Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         let answer = self.send(self.request(Method::DELETE, path)).await?;
         match answer.status() {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
