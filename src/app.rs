@@ -105,7 +105,12 @@ impl App {
     ///
     /// # Errors
     /// When the doors cannot be opened.
-    pub async fn run(&self, roles: Roles, stop: CancellationToken, ready: impl FnOnce(Option<String>)) -> Result<()> {
+    pub async fn run(
+        &self,
+        roles: Roles,
+        stop: CancellationToken,
+        ready: impl FnOnce(Option<String>) -> Result<()>,
+    ) -> Result<()> {
         let tasks = TaskTracker::new();
         let doors = CancellationToken::new();
         let _closing = doors.clone().drop_guard();
@@ -114,7 +119,7 @@ impl App {
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
         let watching = roles.triggers.then(|| watch(&self.config)).transpose()?;
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
-        ready(address);
+        ready(address)?;
         let triggers = async {
             if let Some(watch) = watching {
                 tokio::join!(

@@ -152,7 +152,7 @@ pub fn main() -> ExitCode {
 
 fn ended(result: Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("postbook: {error:#}");
+        print::note(format_args!("postbook: {error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -193,7 +193,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");
-            bench.run(place.json, up::stop_on_signal(config.engine.grace)?).await?;
+            print::line(bench.run(place.json, up::stop_on_signal(config.engine.grace)?).await?)?;
         }
         Command::RenderChild { .. } => {}
     }
@@ -229,6 +229,8 @@ pub(crate) fn log_to_stderr(config: &Config, level: &str) {
         Err(_) => filter,
     };
     let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Where nobody reads standard error any more, nothing can be said there about it either.
+    let logger = logger.log_internal_errors(false);
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {
         LogFormat::Text => logger.with_target(false).try_init(),
