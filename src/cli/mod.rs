@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod export;
 mod people;
+mod pickup;
 mod print;
 mod reports;
 mod runs;
@@ -97,6 +98,9 @@ enum Command {
     Resend(runs::Resend),
     /// Settles an uncertain transmission.
     Settle(runs::Settle),
+    /// Withdraws links that stand for files.
+    #[command(subcommand)]
+    Pickup(pickup::Pickup),
     /// Takes in a mail that came back, as a mail server hands it over: `postbook bounce < message`.
     Bounce(bounce::Bounce),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
@@ -179,6 +183,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Release(act) => act.run(&place, runs::Deed::Release).await?,
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
+        Command::Pickup(pickup) => pickup.run(&place).await?,
         Command::Bounce(bounce) => return Ok(bounce.run(&place).await),
         Command::Sending(sending) => sending.run(&place).await?,
         Command::Calendar(calendar) => calendar.run(&place).await?,
