@@ -14,11 +14,13 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, header, redirect::Policy};
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{Host, Url};
 
 use crate::{
-    channel::config::{AccountConfig, AccountFault},
+    channel::{
+        config::{AccountConfig, AccountFault},
+        turn::Turns,
+    },
     reason::{Reason, Scope},
     source::tls,
 };
@@ -36,9 +38,10 @@ pub(super) struct Service {
     /// Its name, for people.
     pub host: String,
     pub login: Login,
+    /// How many requests may be under way.
+    pub turns: Turns,
     root: String,
     client: reqwest::Client,
-    turns: Semaphore,
     patience: Patience,
 }
 
@@ -52,9 +55,7 @@ struct Patience {
 impl Service {
     /// The service that `url` names: by TLS, unless it says `tls=none`.
     pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
+        let turns = Turns::of(config)?;
         let host = host(url).ok_or(AccountFault::NoHost)?;
         let scheme = if wants_tls(url)? { "https" } else { "http" };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -76,15 +77,9 @@ impl Service {
             host,
             login: Login::of(url)?,
             client,
-            turns: Semaphore::new(config.connections),
+            turns,
             patience: Patience { words: config.timeout, files: config.timeout.max(config.final_timeout) },
         })
-    }
-
-    /// Until fewer requests are under way than the account may have connections.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Only a closed semaphore gives nothing, and this one is never closed.
-        self.turns.acquire().await.ok()
     }
 
     /// A request of a few words.

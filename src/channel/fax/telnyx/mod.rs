@@ -221,7 +221,7 @@ impl Driver for Telnyx {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {

@@ -164,7 +164,7 @@ impl Driver for Twilio {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {
