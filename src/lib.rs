@@ -128,6 +128,12 @@
 //! Each table is written by one module. Only [`clock`] reads the clock, only [`queue`] and [`worker`] know the queue's
 //! crate, doors and adapters hold no SQL.
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads any more; cli::print does not"
+)]
+
 pub mod account;
 pub mod app;
 pub mod audit;

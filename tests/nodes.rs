@@ -17,6 +17,8 @@ mod bounces;
 mod calendars;
 #[path = "nodes/checks.rs"]
 mod checks;
+#[path = "nodes/commands.rs"]
+mod commands;
 #[path = "nodes/crashes.rs"]
 mod crashes;
 #[path = "nodes/database.rs"]

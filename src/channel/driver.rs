@@ -3,11 +3,10 @@
 use std::fmt;
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use tokio::sync::SemaphorePermit;
 
 use super::{
     Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
-    offer::Offer,
+    offer::Offer, turn::Turn,
 };
 use crate::{
     contact::Contact,
@@ -78,21 +77,4 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
 pub(super) fn not_mine(contact: &Contact, wanted: &str) -> BoxFuture<'static, Report> {
     let reason = Reason::new(Scope::Contact, "bad-contact", format!("`{contact}` is not {wanted}"));
     ready(Report::new(Outcome::Refused(reason))).boxed()
-}
-
-/// The right to use one of the connections that an account has on this node, until it is dropped.
-pub struct Turn<'a> {
-    _connection: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> Turn<'a> {
-    /// Of what has no limit.
-    pub(super) fn free() -> Self {
-        Self { _connection: None }
-    }
-
-    /// Of what has as many as `connection` was taken from.
-    pub(super) fn of(connection: Option<SemaphorePermit<'a>>) -> Self {
-        Self { _connection: connection }
-    }
 }

@@ -6,7 +6,6 @@
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::Semaphore;
 
 use crate::{
     contact::{Contact, path::FolderPath},
@@ -17,9 +16,10 @@ use crate::{
 use super::{
     Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, Turn, not_mine},
+    driver::{Driver, not_mine},
     folder::words,
     token,
+    turn::{Turn, Turns},
 };
 
 /// The server of one account.
@@ -28,15 +28,13 @@ pub(super) struct Files {
     server: Server,
     exists: Exists,
     /// How many files may be under way.
-    turns: Semaphore,
+    turns: Turns,
 }
 
 impl Files {
     /// The channel that the scheme of its URL names, and the driver.
     pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Self), AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
+        let turns = Turns::of(config)?;
         let settings = place::AccountConfig {
             url: config.url.clone(),
             host_key: config.host_key.clone(),
@@ -45,7 +43,7 @@ impl Files {
         };
         let patience = Patience { answer: config.timeout, whole: config.final_timeout };
         let server = Server::open(&settings, patience).map_err(AccountFault::Files)?;
-        Ok((server.channel(), Self { server, exists: config.exists, turns: Semaphore::new(config.connections) }))
+        Ok((server.channel(), Self { server, exists: config.exists, turns }))
     }
 
     async fn put(&self, parcel: &Parcel, folder: &FolderPath, permit: Permit<'_>) -> Report {
@@ -85,8 +83,7 @@ impl Driver for Files {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        // Nobody closes it.
-        async { Turn::of(self.turns.acquire().await.ok()) }.boxed()
+        self.turns.next().boxed()
     }
 }
 

@@ -20,6 +20,7 @@ mod service;
 mod sms;
 mod token;
 mod transcript;
+mod turn;
 mod word;
 
 use std::time::Duration;
@@ -30,9 +31,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
 
-pub use driver::Turn;
 pub use email::bounce;
 pub use inbox::{Inbox, Mark, Visit};
+pub use turn::Turn;
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.

@@ -14,8 +14,9 @@ use crate::{contact::Contact, reason::Reason};
 use super::{
     Carries, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, Turn, not_mine},
+    driver::{Driver, not_mine},
     offer::{Maker, Offer},
+    turn::Turn,
 };
 
 /// Links to files that are fetched.

@@ -47,6 +47,30 @@ impl Recipient {
     }
 }
 
+/// The columns of a recipient as an outer join gives them: empty where there is none.
+#[derive(Debug, Default)]
+pub(super) struct RecipientColumns {
+    pub id: Option<RecipientId>,
+    pub position: Option<i32>,
+    pub name: Option<String>,
+    pub contacts: Option<Value>,
+    pub params: Option<Value>,
+}
+
+impl RecipientColumns {
+    pub(super) fn read(self) -> Result<Option<Recipient>> {
+        let empty = || Value::Object(Map::new());
+        let Some(id) = self.id else { return Ok(None) };
+        Ok(Some(Recipient {
+            id,
+            position: self.position.unwrap_or_default(),
+            name: self.name.unwrap_or_default(),
+            contacts: serde_json::from_value(self.contacts.unwrap_or_else(empty)).context("reading contacts")?,
+            params: serde_json::from_value(self.params.unwrap_or_else(empty)).context("reading parameters")?,
+        }))
+    }
+}
+
 /// One thing to render.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedItem {

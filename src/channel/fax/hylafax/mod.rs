@@ -24,15 +24,15 @@ mod status;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::{
     channel::{
         Answer, Asked, Form, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Silence,
         config::{AccountConfig, AccountFault},
-        driver::{Driver, Turn, not_mine},
+        driver::{Driver, not_mine},
         token,
+        turn::{Turn, Turns},
     },
     contact::{Contact, number::Number},
     reason::Reason,
@@ -56,15 +56,12 @@ const GRACE: Duration = Duration::from_secs(60 * 60);
 pub(in crate::channel) struct HylaFax {
     server: Server,
     settings: Settings,
-    turns: Semaphore,
+    turns: Turns,
 }
 
 impl HylaFax {
     pub(in crate::channel) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
-        let turns = Semaphore::new(config.connections);
+        let turns = Turns::of(config)?;
         Ok(Self { server: Server::open(url, config)?, settings: Settings::read(config)?, turns })
     }
 
@@ -152,7 +149,7 @@ impl Driver for HylaFax {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.turns.acquire().map(|turn| Turn::of(turn.ok())).boxed()
+        self.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {

@@ -6,7 +6,7 @@ use crate::{
     channel::{
         Outcome, Report, Standing,
         fax::{HUMAN, failed},
-        service::Reply,
+        service::{Reply, answered},
     },
     reason::{Reason, Scope},
 };
@@ -87,7 +87,7 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
     let told = if error.message.is_empty() { words } else { &error.message };
     let text = format!("{host} refused it: {:.40} {told:.300}", error.status);
     let reason = Reason::new(scope, format!("sinch-{}", reply.status), text);
-    Some(Report { for_anybody: scope == Scope::Account, ..Report::new(Outcome::Refused(reason)) })
+    Some(answered(Outcome::Refused(reason)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
     channel::{
         Outcome, Report, Standing,
         fax::{HUMAN, failed},
-        service::Reply,
+        service::{Reply, answered},
     },
     reason::{Reason, Scope},
 };
@@ -94,7 +94,7 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
     let told = format!("{} {}", fault.title, fault.detail);
     let told = if told.trim().is_empty() { words } else { told.trim() };
     let reason = Reason::new(scope, format!("telnyx-{:.20}", fault.code), format!("{host} refused it: {told:.300}"));
-    Some(Report { for_anybody: scope == Scope::Account, ..Report::new(Outcome::Refused(reason)) })
+    Some(answered(Outcome::Refused(reason)))
 }
 
 #[cfg(test)]
