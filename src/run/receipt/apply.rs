@@ -1,4 +1,4 @@
-//! One word applied: what it is about is found, the decision made and written, all while the run is fenced.
+//! One word applied: the decision is made and written while the run that it is about is fenced.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::{
     decide::{Case, Decision, decide},
+    find::{self, Home, Kept},
     write::{self, Change, Place},
 };
 use crate::{
@@ -31,33 +32,12 @@ use crate::{
 /// about, but not by days.
 const KEEP: chrono::Duration = chrono::Duration::days(2);
 
-/// A word as it is kept.
-struct Kept {
-    id: i64,
-    account: Option<String>,
-    key: Option<String>,
-    reference: Option<String>,
-    standing: Standing,
-    suppress: Option<String>,
-    at: Option<DateTime<Utc>>,
-    received_at: DateTime<Utc>,
-    tries: i32,
-}
-
-/// What a word is about.
-#[derive(Debug, Clone, Copy)]
-struct Home {
-    run: RunId,
-    transmission: TransmissionId,
-    attempt: i32,
-}
-
 /// Applies the word `receipt`, unless that is done.
 pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to apply a word")?;
-    let Some(kept) = read(&mut db, receipt).await? else { return Ok(()) };
-    let Some(home) = find(&mut db, &kept).await? else {
+    let Some(kept) = find::read(&mut db, receipt).await? else { return Ok(()) };
+    let Some(home) = find::home(&mut db, &kept).await? else {
         put_off(&mut db, &kept, now).await?;
         return db.commit().await.context("putting off a word");
     };
@@ -87,90 +67,6 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     }
     suppress(&mut db, &kept, &place, now).await?;
     finish(db, &kept, home, &effect).await
-}
-
-impl Kept {
-    fn when(&self) -> DateTime<Utc> {
-        self.at.unwrap_or(self.received_at)
-    }
-}
-
-async fn read(db: &mut PgConnection, receipt: i64) -> Result<Option<Kept>> {
-    let row = sqlx::query!(
-        r#"
-        select id, account, key, reference, word, suppress, at, received_at, tries
-          from receipt
-         where id = $1 and due_at is not null
-        "#,
-        receipt,
-    )
-    .fetch_optional(db)
-    .await
-    .context("reading a word")?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Kept {
-        id: row.id,
-        account: row.account,
-        key: row.key,
-        reference: row.reference,
-        standing: serde_json::from_value(row.word).context("reading what a word says")?,
-        suppress: row.suppress,
-        at: row.at,
-        received_at: row.received_at,
-        tries: row.tries,
-    }))
-}
-
-/// What the word is about. A word that came by an account is only about what was sent by it; one without is about mail.
-async fn find(db: &mut PgConnection, kept: &Kept) -> Result<Option<Home>> {
-    match (&kept.key, &kept.reference) {
-        (Some(key), _) => by_key(db, kept, key).await,
-        (None, Some(reference)) => by_reference(db, kept, reference).await,
-        (None, None) => Ok(None),
-    }
-}
-
-/// The attempt is the last one that had begun when the word was given.
-async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<Home>> {
-    let Some(transmission) = parcel::keyed(key) else { return Ok(None) };
-    let row = sqlx::query!(
-        r#"
-        select run as "run: RunId", created_at, attempts,
-               (select max(number) from attempt where attempt.transmission = $1 and started_at <= $3) as number
-          from transmission
-         where id = $1 and attempts > 0
-           and case when $2::text is null then channel in ('email', 'pickup') else account = $2 end
-        "#,
-        transmission as TransmissionId,
-        kept.account,
-        kept.when(),
-    )
-    .fetch_optional(db)
-    .await
-    .context("looking for what a word is about")?;
-    let row = row.filter(|row| parcel::key(row.run, transmission, row.created_at) == key);
-    Ok(row.map(|row| Home { run: row.run, transmission, attempt: row.number.unwrap_or(row.attempts) }))
-}
-
-/// Far sides use their numbers again after a while; the latest attempt is the one that is meant.
-async fn by_reference(db: &mut PgConnection, kept: &Kept, reference: &str) -> Result<Option<Home>> {
-    sqlx::query_as!(
-        Home,
-        r#"
-        select transmission.run as "run: RunId", transmission.id as "transmission: TransmissionId",
-               attempt.number as attempt
-          from attempt
-          join transmission on transmission.id = attempt.transmission
-         where attempt.reference = $1 and transmission.account is not distinct from $2
-         order by attempt.started_at desc
-         limit 1
-        "#,
-        reference,
-        kept.account,
-    )
-    .fetch_optional(db)
-    .await
-    .context("looking for what a word is about")
 }
 
 /// Whether the word is still to be applied. Its row stays ours until the end of the transaction. Locked last: whoever
