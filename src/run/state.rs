@@ -126,6 +126,19 @@ impl StepState {
 }
 
 impl TransmissionState {
+    /// All there are.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Sending,
+        Self::Accepted,
+        Self::Delivered,
+        Self::Failed,
+        Self::Skipped,
+        Self::Uncertain,
+        Self::Cancelled,
+    ];
+
     /// The word for it, in SQL, JSON and pages alike.
     pub fn name(self) -> &'static str {
         match self {
@@ -210,17 +223,6 @@ impl Counts {
 mod tests {
     use super::*;
 
-    const STATES: [TransmissionState; 8] = [
-        TransmissionState::Queued,
-        TransmissionState::Sending,
-        TransmissionState::Accepted,
-        TransmissionState::Delivered,
-        TransmissionState::Failed,
-        TransmissionState::Skipped,
-        TransmissionState::Uncertain,
-        TransmissionState::Cancelled,
-    ];
-
     const EVENTS: [Event; 15] = [
         Event::Claimed,
         Event::Accepted,
@@ -251,7 +253,7 @@ mod tests {
 
     #[test]
     fn only_a_claim_leads_to_sending_and_only_from_queued() {
-        for state in STATES {
+        for state in TransmissionState::ALL {
             for event in EVENTS {
                 if state.after(event) == Some(TransmissionState::Sending) {
                     assert_eq!((state, event), (TransmissionState::Queued, Event::Claimed));

@@ -119,17 +119,6 @@ mod tests {
         ]
     }
 
-    const STATES: [TransmissionState; 8] = [
-        TransmissionState::Queued,
-        TransmissionState::Sending,
-        TransmissionState::Accepted,
-        TransmissionState::Delivered,
-        TransmissionState::Failed,
-        TransmissionState::Skipped,
-        TransmissionState::Uncertain,
-        TransmissionState::Cancelled,
-    ];
-
     /// The state after a word, by the one function that owns all moves.
     fn after(case: &Case, standing: &Standing, at: DateTime<Utc>) -> TransmissionState {
         match decide(case, standing, at) {
@@ -141,7 +130,7 @@ mod tests {
 
     #[test]
     fn whatever_is_said_in_whatever_state_the_move_is_legal() {
-        for state in STATES {
+        for state in TransmissionState::ALL {
             for standing in standings() {
                 for (about, open, doubt) in [(2, false, false), (2, false, true), (2, true, false), (1, false, false)] {
                     let open = open && state == TransmissionState::Sending;
