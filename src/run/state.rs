@@ -5,7 +5,7 @@
 //! step          waiting ─▶ ready ⇄ running ─▶ done | failed | skipped     (ready again: deferred, interrupted, retried)
 //! transmission  queued ⇄ sending ─▶ accepted ─▶ delivered | failed | queued | uncertain;  skipped, cancelled
 //!                           └▶ uncertain ─▶ queued | accepted | delivered | failed
-//!               by later word of the far side:  failed | queued ─▶ delivered,  delivered ─▶ failed
+//!               by later word of the far side:  failed | queued | skipped ─▶ delivered,  delivered ─▶ failed
 //!               when another contact is tried:  failed ─▶ skipped
 //! ```
 //! SQL names the state it expects; what it writes comes from here.
@@ -160,7 +160,7 @@ impl TransmissionState {
             (S::Queued, Event::Claimed) => Some(S::Sending),
             (S::Sending | S::Uncertain, Event::Accepted) => Some(S::Accepted),
             (S::Sending | S::Accepted | S::Uncertain, Event::Delivered) => Some(S::Delivered),
-            (S::Failed | S::Queued, Event::Arrived) => Some(S::Delivered),
+            (S::Failed | S::Queued | S::Skipped, Event::Arrived) => Some(S::Delivered),
             (S::Sending | S::Accepted | S::Uncertain, Event::Deferred) => Some(S::Queued),
             (S::Sending | S::Accepted | S::Uncertain, Event::Refused)
             | (S::Queued | S::Sending | S::Accepted | S::Uncertain, Event::GivenUp)
@@ -242,11 +242,16 @@ mod tests {
     ];
 
     #[test]
-    fn what_was_skipped_or_cancelled_stays_so_and_what_was_delivered_can_only_come_back() {
-        for state in [TransmissionState::Delivered, TransmissionState::Skipped, TransmissionState::Cancelled] {
+    fn only_later_word_moves_what_was_delivered_or_skipped_and_nothing_what_was_cancelled() {
+        use TransmissionState as S;
+        for state in [S::Delivered, S::Skipped, S::Cancelled] {
             for event in EVENTS {
-                let back = (state, event) == (TransmissionState::Delivered, Event::Returned);
-                assert_eq!(state.after(event), back.then_some(TransmissionState::Failed), "{state:?} {event:?}");
+                let expected = match (state, event) {
+                    (S::Delivered, Event::Returned) => Some(S::Failed),
+                    (S::Skipped, Event::Arrived) => Some(S::Delivered),
+                    _ => None,
+                };
+                assert_eq!(state.after(event), expected, "{state:?} {event:?}");
             }
         }
     }

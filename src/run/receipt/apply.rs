@@ -21,7 +21,7 @@ use crate::{
     run::{
         Engine, Event, TransmissionState, allowance,
         awaited::{self, Expected},
-        frozen, log, parcel, record,
+        followed, frozen, log, parcel, record,
         turned_out::{self, Turn},
         verdict,
     },
@@ -42,6 +42,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
         return db.commit().await.context("putting off a word");
     };
     record::fence(&mut db, &BTreeSet::from([home.run])).await?;
+    if let Some(account) = &kept.account {
+        allowance::brace(&mut db, account, &kept.standing).await?;
+    }
     let place = write::lock(engine, &mut db, (home.run, home.transmission)).await?;
     if !is_due(&mut db, receipt).await? {
         return Ok(());
@@ -51,7 +54,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     };
     let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
     let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
+    let wait = if moves { learn(engine, &mut db, (&kept, home, &place), now).await? } else { None };
     let effect = match decision {
+        _ if let Some(change) = wait => carry_out(&mut db, (home, &place), &change, now).await?,
         Decision::Later => {
             put_off(&mut db, &kept, now).await?;
             return db.commit().await.context("putting off a word");
@@ -85,6 +90,7 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
         select exists (select from attempt
                         where transmission = $1 and number = $3 and outcome is null) as "open!",
                exists (select from awaited where transmission = $1 and doubt) as "doubt!",
+               exists (select from transmission as next where next.turned_from = $1) as "turned!",
                (select max(coalesce(at, received_at)) from receipt
                  where transmission = $1 and attempt = $2 and id <> $4
                    and standing in ('delivered', 'deferred', 'failed')) as before
@@ -98,7 +104,7 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
     .await
     .context("reading what is known when a word comes")?;
     let (state, last, about) = (place.state, place.attempts, home.attempt);
-    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, before: row.before })
+    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, turned: row.turned, before: row.before })
 }
 
 async fn progress(db: &mut PgConnection, home: Home, text: &str) -> Result<String> {
@@ -125,6 +131,34 @@ async fn twice(db: &mut PgConnection, home: Home) -> Result<String> {
     Ok("it may have arrived twice".to_owned())
 }
 
+/// What an attempt came to by the word, where it says that.
+fn outcome(standing: &Standing, account: &str) -> Option<Outcome> {
+    Some(match standing.clone() {
+        Standing::Delivered(proof) => Outcome::Delivered(proof),
+        Standing::Failed(reason) => Outcome::Refused(reason),
+        Standing::Deferred { reason, after } => Outcome::Deferred { reason, after },
+        Standing::Underway(text) => Outcome::Accepted(Proof { by: account.to_owned(), text }),
+        Standing::Unknown => return None,
+    })
+}
+
+/// What the account's own far side says may be about the account. Then the transmission waits for it, where it still can.
+async fn learn(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (kept, home, place): (&Kept, Home, &Place),
+    now: DateTime<Utc>,
+) -> Result<Option<Change>> {
+    let Some(account) = &kept.account else { return Ok(None) };
+    let Some(outcome) = outcome(&kept.standing, account) else { return Ok(None) };
+    let Home { run, transmission, attempt } = home;
+    let told = allowance::Told { account, run, transmission, attempt, outcome: &outcome };
+    let Some((until, reason)) = allowance::hear(engine, db, &told, now).await? else { return Ok(None) };
+    let state = place.state.after(Event::Deferred).filter(|_| !place.cancelled);
+    let outcome = Outcome::Deferred { reason, after: None };
+    Ok(state.map(|state| Change { attempt, state, outcome, again: Some(until), counts: false }))
+}
+
 /// The state changes by what was said.
 async fn shift(
     engine: &Engine,
@@ -135,15 +169,12 @@ async fn shift(
 ) -> Result<String> {
     let account = place.account.as_deref().unwrap_or_default();
     let state = place.state.after(event).context("a word cannot lead here")?;
-    let outcome = match kept.standing.clone() {
-        Standing::Delivered(proof) => Outcome::Delivered(proof),
-        Standing::Failed(reason) | Standing::Deferred { reason, .. } => Outcome::Refused(reason),
-        Standing::Underway(text) => Outcome::Accepted(Proof { by: account.to_owned(), text }),
-        Standing::Unknown => return Ok("nothing: it says nothing".to_owned()),
-    };
-    let change = Change { attempt: home.attempt, state, outcome, again: None };
-    write::change(db, place, &change, now).await?;
-    awaited::forget(db, home.transmission).await?;
+    let Some(outcome) = outcome(&kept.standing, account) else { return Ok("nothing: it says nothing".to_owned()) };
+    let change = Change { attempt: home.attempt, state, outcome, again: None, counts: false };
+    let effect = carry_out(db, (home, place), &change, now).await?;
+    if event == Event::Arrived {
+        followed::spare(db, (home.transmission, &place.channel), now).await?;
+    }
     if let (TransmissionState::Accepted, Some(way)) = (state, engine.channels.get(account)) {
         let ids = (home.run, home.transmission, home.attempt);
         let key = parcel::key(home.run, home.transmission, place.created_at);
@@ -155,7 +186,7 @@ async fn shift(
         };
         awaited::expect(db, &[expected], now).await?;
     }
-    follow(db, (home, place), state, now).await
+    Ok(effect)
 }
 
 /// It is tried again, or has failed when no try is left.
@@ -177,11 +208,21 @@ async fn again(
         (None, false) => (Event::GivenUp, verdict::used_up(reason, tries)),
     };
     let state = place.state.after(event).context("a word cannot lead here")?;
-    let again = pause.map(|pause| now + pause);
     let outcome = Outcome::Deferred { reason, after };
-    write::change(db, place, &Change { attempt: home.attempt, state, outcome, again }, now).await?;
+    let change = Change { attempt: home.attempt, state, outcome, again: pause.map(|pause| now + pause), counts: true };
+    carry_out(db, (home, place), &change, now).await
+}
+
+/// Writes what changes, and what follows from it.
+async fn carry_out(
+    db: &mut PgConnection,
+    (home, place): (Home, &Place),
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<String> {
+    write::change(db, place, change, now).await?;
     awaited::forget(db, home.transmission).await?;
-    follow(db, (home, place), state, now).await
+    follow(db, (home, place), change.state, now).await
 }
 
 async fn retry(engine: &Engine, run: RunId) -> Result<Retry> {
@@ -198,7 +239,9 @@ async fn follow(
     now: DateTime<Utc>,
 ) -> Result<String> {
     let Home { run, transmission, .. } = home;
-    let late = if matches!(place.state, TransmissionState::Failed | TransmissionState::Queued) { " late" } else { "" };
+    let given_up =
+        matches!(place.state, TransmissionState::Failed | TransmissionState::Queued | TransmissionState::Skipped);
+    let late = if given_up { " late" } else { "" };
     let effect = format!("{} to {}{late}", place.state.name(), state.name());
     let text = format!("by word of the far side transmission {transmission} goes from {effect}");
     let data = json!({ "transmission": transmission, "attempt": home.attempt, "state": state });
@@ -208,7 +251,8 @@ async fn follow(
             turned_out::turned_out(db, (run, transmission), Turn::Failed, now).await?;
         }
         // What was told as failed did arrive, or is on its way again.
-        (TransmissionState::Queued, _) | (_, TransmissionState::Failed | TransmissionState::Uncertain) => {
+        (TransmissionState::Queued, _)
+        | (_, TransmissionState::Failed | TransmissionState::Skipped | TransmissionState::Uncertain) => {
             turned_out::open_again(db, run).await?;
         }
         _ => {}

@@ -54,6 +54,11 @@ pub(super) fn failure(failure: &str) -> Standing {
     failed(scope, code, text)
 }
 
+/// Whether a failure of the account, by its stable code, is one at some numbers only: other countries may be allowed.
+pub(super) fn is_by_destination(code: &str) -> bool {
+    matches!(code, "fax-not-in-plan" | "fax-country-not-allowed" | "fax-account-not-verified")
+}
+
 #[derive(Deserialize)]
 struct Refusal {
     errors: Vec<Fault>,
