@@ -25,6 +25,8 @@ mod database;
 mod demo;
 #[path = "nodes/events.rs"]
 mod events;
+#[path = "nodes/faxes.rs"]
+mod faxes;
 #[path = "nodes/files.rs"]
 mod files;
 #[path = "nodes/mails.rs"]
@@ -33,6 +35,9 @@ mod mails;
 mod node;
 #[path = "nodes/outages.rs"]
 mod outages;
+#[allow(dead_code, reason = "faxes of nodes are made by nodes")]
+#[path = "fax/pages.rs"]
+mod pages;
 #[path = "nodes/private.rs"]
 mod private;
 #[path = "nodes/safety.rs"]
@@ -44,3 +49,5 @@ mod server;
 mod site;
 #[path = "nodes/starts.rs"]
 mod starts;
+#[path = "fax/wire.rs"]
+mod wire;

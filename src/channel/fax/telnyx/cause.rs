@@ -107,6 +107,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_the_failures_of_the_account_those_that_some_numbers_have_are_not_for_anybody() {
+        let account = CAUSES.iter().filter(|(_, scope, _)| *scope == Scope::Account);
+        let some: Vec<_> =
+            account.filter(|(.., code)| is_by_destination(&format!("fax-{code}"))).map(|(word, ..)| *word).collect();
+        assert_eq!(
+            some,
+            [
+                "destination_not_in_service_plan",
+                "destination_not_in_countries_whitelist",
+                "unverified_destination_not_allowed"
+            ]
+        );
+    }
+
+    #[test]
     fn each_cause_reaches_as_far_as_it_should() {
         for (word, expected) in [
             ("user_busy", ("deferred", Scope::Attempt, "fax-busy")),
