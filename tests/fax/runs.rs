@@ -24,7 +24,7 @@ use crate::{
     peers::{FaxServer, Line},
 };
 
-/// Three pages, of which the second has a photograph.
+/// Three pages, of which the second has a photograph, and the last a word that no other fax has.
 const FLYER: &str = r#"
 #let data = json("/data.json")
 #set page(paper: "a4", margin: 2.5cm)
@@ -34,6 +34,7 @@ const FLYER: &str = r#"
 #image("photograph.jpg", width: 6cm)
 Delivered on #data.business_date.
 #pagebreak()
+WORD
 #table(columns: 3, ..range(45).map(number => [#(number * 7919)]))
 "#;
 
@@ -86,7 +87,10 @@ fn faxes() -> Folder {
     let text = String::from_utf8(files["workflow.toml"].to_vec()).unwrap();
     let text = text.replace("attempts = 12, first = \"30s\"", "attempts = 2, first = \"1s\"");
     files.insert("workflow.toml".to_owned(), text.into());
-    files.insert("templates/flyer.typ".to_owned(), FLYER.into());
+    files.insert(
+        "templates/flyer.typ".to_owned(),
+        FLYER.replace("WORD", &format!("{:016x}", rand::random::<u64>())).into(),
+    );
     files.insert("templates/photograph.jpg".to_owned(), photograph().into());
     Folder { name: "faxes".to_owned(), files: Files::new(files), samples: base.samples }
 }
