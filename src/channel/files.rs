@@ -60,7 +60,7 @@ impl Files {
             match self.server.put(&item).await {
                 Ok(put) if put.repeated => lines.push(format!("{} ({} bytes) is there already", put.path, bytes.len())),
                 Ok(put) => lines.push(format!("{} ({} bytes) written aside, then named", put.path, bytes.len())),
-                Err(unput) => return failed(lines, unput, below),
+                Err(unput) => return failed(lines, unput, (below, &name)),
             }
         }
         let proof = Proof { by: self.server.name(), text: lines[1..].join(", ") };
@@ -98,8 +98,12 @@ fn contents(parcel: &Parcel) -> Vec<(String, Bytes)> {
     }
 }
 
-fn failed(mut lines: Vec<String>, Unput { failure, stage }: Unput, below: &str) -> Report {
+fn failed(mut lines: Vec<String>, Unput { failure, stage }: Unput, (below, name): (&str, &str)) -> Report {
     let mut reason = failure.reason;
+    if stage != Stage::Reaching && !reason.text.contains(name) {
+        let folder = if below.is_empty() { String::new() } else { format!("{below}/") };
+        reason.text = format!("{folder}{name}: {}", reason.text);
+    }
     // What may not be done in the account's own folder may be done for nobody.
     if below.is_empty() && reason.scope == Scope::Contact && reason.code != "place-taken" {
         reason.scope = Scope::Account;

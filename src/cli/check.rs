@@ -26,7 +26,17 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
     let zones = format!("as tzdata {} has them", chrono_tz::IANA_TZDB_VERSION);
     findings.push(Finding { what: "zones".to_owned(), result: Ok(zones) });
     findings.push(Finding { what: "database".to_owned(), result: database(place, &config).await });
-    match app::channels(&config) {
+    findings.extend(accounts(&config).await);
+    findings.extend(business_databases(&config).await);
+    let sound = findings.iter().all(|finding| finding.result.is_ok());
+    told(place, &findings)?;
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The accounts that send, and those that are only places of files.
+async fn accounts(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match app::channels(config) {
         Ok(channels) => {
             for account in channels.accounts() {
                 let what = format!("account {}", account.name());
@@ -35,19 +45,19 @@ pub(super) async fn check(place: &Place) -> Result<ExitCode> {
         }
         Err(error) => findings.push(Finding { what: "accounts".to_owned(), result: Err(format!("{error:#}")) }),
     }
-    match app::places(&config).and_then(|places| app::watch(&config).map(|_| places)) {
+    match app::places(config).and_then(|places| app::watch(config).map(|_| places)) {
         Ok(places) => {
             for (name, _) in places.accounts() {
-                let result = places.probe(name).await.map_err(|failure| failure.reason.text);
-                findings.push(Finding { what: format!("account {name}"), result });
+                let what = format!("account {name}");
+                if findings.iter().all(|finding| finding.what != what) {
+                    let result = places.probe(name).await.map_err(|failure| failure.reason.text);
+                    findings.push(Finding { what, result });
+                }
             }
         }
         Err(error) => findings.push(Finding { what: "files".to_owned(), result: Err(format!("{error:#}")) }),
     }
-    findings.extend(business_databases(&config).await);
-    let sound = findings.iter().all(|finding| finding.result.is_ok());
-    told(place, &findings)?;
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    findings
 }
 
 async fn business_databases(config: &Config) -> Vec<Finding> {

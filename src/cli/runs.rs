@@ -125,7 +125,7 @@ impl Preview {
 fn shown(preview: &run::Preview) {
     println!("{} for {}, as {}. {}", preview.batch, preview.business_date, preview.run_as, preview.policy);
     println!(
-        "{} recipients: {} transmissions would be sent, {} skipped, {} fail.",
+        "{} recipients: {} transmissions would be sent, {} skipped, {} would fail.",
         preview.recipients, preview.queued, preview.skipped, preview.failed
     );
     for fault in &preview.faults {

@@ -51,11 +51,15 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
             bar.finish_and_clear();
             return Ok(seen);
         }
-        let patience = if told.is_some() { PATIENCE * 4 } else { PATIENCE };
+        let patience = if told.is_some() { PATIENCE * 8 } else { PATIENCE };
         if seen.state == RunState::Held || moved.elapsed() > patience {
-            bar.suspend(|| {
-                eprintln!("  nothing happens: is the run held or paused, or is no worker running (`postbook up`)?");
-            });
+            let why = match told.as_ref().filter(|_| seen.state != RunState::Held) {
+                Some(news) => format!("still {news} (somebody has to work for that: `postbook up`)"),
+                None => {
+                    "nothing happens: is the run held or paused, or is no worker running (`postbook up`)?".to_owned()
+                }
+            };
+            bar.suspend(|| eprintln!("  {}", super::print::one_line(&why)));
             moved = std::time::Instant::now();
             if seen.state == RunState::Held {
                 bar.finish_and_clear();

@@ -7,6 +7,7 @@
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -29,14 +30,17 @@ pub(super) struct Link {
     offer: Offer,
     /// What the page says it is about.
     title: String,
+    /// Whose clock its end is told by.
+    zone: Tz,
     /// Why it is not the files that go out, where they might.
     why: Option<String>,
 }
 
 impl Link {
-    fn new(account: &Account, parcel: &Parcel, why: Option<String>) -> Option<Self> {
+    fn new(frozen: &Frozen, account: &Account, parcel: &Parcel, why: Option<String>) -> Option<Self> {
         let offer = account.offer(&parcel.key)?;
-        Some(Self { account: account.name().to_owned(), offer, title: parcel.message.subject.clone(), why })
+        let title = parcel.message.subject.clone();
+        Some(Self { account: account.name().to_owned(), offer, title, zone: frozen.batch.zone, why })
     }
 
     /// The word that is to be heard of what brings it.
@@ -53,7 +57,7 @@ pub(super) fn of(
     account: &Account,
     (parcel, refused): (&Parcel, Option<&str>),
 ) -> Result<Option<Link>, Reason> {
-    if let Some(link) = Link::new(account, parcel, None) {
+    if let Some(link) = Link::new(frozen, account, parcel, None) {
         return Ok(Some(link));
     }
     let bytes = parcel.files.iter().map(|file| file.bytes.len() as u64).sum();
@@ -92,7 +96,7 @@ fn instead(engine: &Engine, frozen: &Frozen, account: &Account, parcel: &Parcel,
         return None;
     }
     let wanted = frozen.batch.accounts.get("pickup").map(String::as_str);
-    Link::new(engine.channels.pick("pickup", wanted)?, parcel, Some(why))
+    Link::new(frozen, engine.channels.pick("pickup", wanted)?, parcel, Some(why))
 }
 
 /// Writes down that `link` is about to go out, and puts it into the words of `parcel`.
@@ -113,7 +117,7 @@ pub(super) async fn offer(
     }
     open(&mut db, transmission, link, (now, expires_at)).await?;
     db.commit().await.context("offering a link")?;
-    Ok(link.offer.letter(parcel, expires_at))
+    Ok(link.offer.letter(parcel, expires_at.with_timezone(&link.zone)))
 }
 
 async fn was_offered(db: &mut PgConnection, transmission: TransmissionId) -> Result<bool> {
@@ -138,12 +142,12 @@ async fn open(
 ) -> Result<()> {
     sqlx::query!(
         r#"
-        insert into pickup (transmission, account, token, title, offered_at, expires_at)
-        select id, $2, $3, $4, $5, $6 from transmission where id = $1 and state = 'queued'
+        insert into pickup (transmission, account, token, title, offered_at, expires_at, zone)
+        select id, $2, $3, $4, $5, $6, $7 from transmission where id = $1 and state = 'queued'
         on conflict on constraint pickup_pkey do update
            set account = excluded.account, token = excluded.token, title = excluded.title,
                offered_at = coalesce(pickup.offered_at, excluded.offered_at), expires_at = excluded.expires_at,
-               revoked_at = null, revoked_by = null
+               zone = excluded.zone, revoked_at = null, revoked_by = null
         "#,
         transmission as TransmissionId,
         link.account,
@@ -151,6 +155,7 @@ async fn open(
         link.title,
         now,
         expires_at,
+        link.zone.name(),
     )
     .execute(db)
     .await

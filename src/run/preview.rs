@@ -4,6 +4,7 @@
 //! Works it out with the same planner that `expand` uses, on the current versions of everything, and renders a few
 //! documents to see their pages and faults. Nothing is written and nothing is sent.
 
+mod carried;
 mod cost;
 
 use std::{
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
+use self::carried::Carried;
 use super::{
     Engine, StartError, TransmissionState, current,
     expand::{self, gather::Audience},
@@ -151,7 +153,7 @@ pub async fn preview(
     let listed = expand::listed(engine, &frozen).await?;
     let mut planner = Planner::new(engine, &frozen, &documents, listed);
     let mut items = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut carried) = (BTreeSet::new(), Carried::default());
     let mut pieces = Pieces::of(&frozen, listed);
     loop {
         let piece = match pieces.next(engine, &mut db).await? {
@@ -169,11 +171,14 @@ pub async fn preview(
                     items.insert((item.position, item.key.clone()), (item, planned.recipient.context()));
                 }
             }
+            for one in planned.transmissions.iter().filter(|one| one.state == TransmissionState::Queued) {
+                carried.count(&one.channel, one.items.iter().filter(|key| seen.contains(*key)));
+            }
         }
     }
     drop(db);
     let resolution = cost::fax(engine, &frozen, &preview);
-    let mut octets = HashMap::new();
+    let (mut octets, mut faults) = (HashMap::new(), HashMap::new());
     for (item, recipient) in items.into_values() {
         let (key, context) = (item.key.clone(), frozen.context());
         let (mut shown, bytes) = look(engine, (&documents, &frozen.files), item, context, recipient).await?;
@@ -181,13 +186,18 @@ pub async fn preview(
             match cost::octets(engine, (shown.file.as_deref().unwrap_or_default(), &bytes), resolution).await? {
                 Ok(pages) => {
                     shown.fax = Some(estimate(&pages));
-                    octets.insert(key, pages);
+                    octets.insert(key.clone(), pages);
                 }
                 Err(failure) => shown.not_faxed = Some(failure.reason),
             }
         }
+        faults.insert(key, (shown.reason.clone(), shown.not_faxed.clone()));
         preview.documents.push(shown);
     }
+    carried.fail(&mut preview, |channel, key| {
+        let (fault, not_faxed) = faults.get(key)?;
+        fault.as_ref().or(not_faxed.as_ref().filter(|_| channel == "fax"))
+    });
     if resolution.is_some() {
         cost::faxes(&mut preview, &frozen, &octets);
     }

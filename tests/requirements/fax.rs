@@ -1,6 +1,6 @@
 //! What goes out by fax and by text message: pages, cover pages, parts, and what they come to.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use postbook::{
@@ -218,4 +218,33 @@ async fn a_preview_tells_pages_seconds_and_parts(db: PgPool) {
     let sms = json!(by("sms").sms.as_ref().expect("parts"));
     assert_eq!(sms, json!({ "encoding": "UCS-2", "parts": 1, "characters": 15, "units": 15, "forced_by": ["ń", "ë"] }));
     assert_eq!(app.count("select count(*) from transmission").await, 0);
+}
+
+#[sqlx::test]
+async fn a_preview_says_of_what_cannot_be_rendered_that_it_fails_as_the_run_does(db: PgPool) {
+    let app = start(db).await;
+    let sheet = r#"{ name = "sheet", file = "sheet.xlsx", media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", content = "UEsDBA==" }"#;
+    let site = r#"{ name = "Site", fax = "+1 312 555 0003", folder = "site" }"#;
+    let gone =
+        "[[document]]\nname = \"gone\"\nkind = \"remote\"\nurl = \"REPORTS/old/gone\"\nmedia_type = \"text/csv\"\n";
+    let batch = faxed("faxed", "{}").replace(YARD, &format!("{YARD}, {site}"));
+    let documents = format!("{{ document = \"checklist\" }}, {sheet}, {{ document = \"gone\" }}");
+    app.apply(&(gone.to_owned() + &batch.replace(r#"{ document = "checklist" }"#, &documents))).await;
+
+    let preview = run::preview(&app.engine, "faxed", None, &Default::default()).await.expect("a preview");
+
+    let missing = preview.missing.iter().map(|one| {
+        let reason = one.reason.as_ref().expect("a reason");
+        (one.channel.clone(), one.contact.clone(), one.state.name(), reason.text.clone())
+    });
+    let run = app.run("faxed").await;
+    let transmissions = app.transmissions(run).await;
+    let failed = transmissions.iter().filter_map(|one| {
+        let text = one.reason.as_ref()?["text"].as_str()?.to_owned();
+        Some((one.channel.clone(), one.contact.clone(), one.state.name(), text))
+    });
+    assert_eq!(missing.collect::<BTreeSet<_>>(), failed.collect::<BTreeSet<_>>());
+    assert_eq!((preview.queued, preview.failed, preview.missing.len()), (4, 5, 5));
+    assert_eq!(preview.transmissions.len(), transmissions.iter().filter(|one| one.state.name() == "delivered").count());
+    assert_eq!(preview.channels, [("fax".to_owned(), 2), ("folder".to_owned(), 2)].into());
 }

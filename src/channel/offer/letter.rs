@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
+use chrono_tz::Tz;
 
 use super::Offer;
 use crate::channel::{File, Message, Parcel};
 
 impl Offer {
     /// `parcel` with the link instead of its files.
-    pub fn letter(&self, parcel: Parcel, expires_at: DateTime<Utc>) -> Parcel {
-        let until = expires_at.format("%-d %B %Y, %H:%M UTC").to_string();
+    pub fn letter(&self, parcel: Parcel, expires_at: DateTime<Tz>) -> Parcel {
+        let until = until(expires_at);
         let Parcel { message: Message { subject, text, html }, files, .. } = parcel;
         let message = Message {
             subject,
@@ -53,6 +54,11 @@ fn inside(html: &str, block: &str) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// When a link ends, as people write it: `6 December 2026, 22:06 CET`.
+pub fn until(end: DateTime<Tz>) -> String {
+    end.format("%-d %B %Y, %H:%M %Z").to_string()
 }
 
 /// A number of bytes as people write it: `25.0 MB`.

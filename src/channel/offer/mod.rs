@@ -21,7 +21,7 @@ use super::{
     token,
 };
 
-pub use letter::in_words;
+pub use letter::{in_words, until};
 
 /// The part of a keyed digest that stands in a link: 192 bits, beyond guessing and short enough for a line of mail.
 const TOKEN: usize = 24;

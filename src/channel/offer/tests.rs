@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use chrono::DateTime;
+use chrono_tz::Tz;
 
 use super::*;
 use crate::channel::{File, Message, Parcel, account::Account};
@@ -70,14 +71,17 @@ fn neither_the_link_nor_the_secret_shows() {
 #[test]
 fn the_mail_has_the_link_the_names_and_the_end_and_no_files() {
     let link = offer(&config(), "1-2-3");
-    let letter = link.letter(parcel(Some("<html><body><p>Hi</p></body></html>")), DateTime::UNIX_EPOCH);
+    let letter = link.letter(
+        parcel(Some("<html><body><p>Hi</p></body></html>")),
+        DateTime::UNIX_EPOCH.with_timezone(&Tz::Europe__Berlin),
+    );
 
     assert!(letter.files.is_empty());
     assert_eq!(
         letter.message.text,
         format!(
             "Good morning.\n\nTo fetch the files:\n\n{}\n\n  a<b>.pdf (25.4 MB)\n  c.pdf (12 bytes)\n\n\
-             The link is meant for you alone. It works until 1 January 1970, 00:00 UTC.\n",
+             The link is meant for you alone. It works until 1 January 1970, 01:00 CET.\n",
             link.url()
         )
     );

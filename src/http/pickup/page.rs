@@ -8,13 +8,12 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::App;
 use crate::{
-    channel::offer::in_words,
+    channel::offer::{in_words, until},
     run::pickup::{ClosedError, Room},
 };
 
@@ -123,10 +122,6 @@ fn policy() -> HeaderValue {
         "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     policy.try_into().unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
-}
-
-fn until(at: DateTime<Utc>) -> String {
-    at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 /// Its page is written once the handler is done, see `around`.

@@ -13,6 +13,7 @@ mod shown;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sqlx::PgPool;
 
 pub use fetch::{Download, ask, body, take};
@@ -25,7 +26,8 @@ use crate::id::TransmissionId;
 pub struct Room {
     transmission: TransmissionId,
     pub title: String,
-    pub expires_at: DateTime<Utc>,
+    /// By the clock of its batch.
+    pub expires_at: DateTime<Tz>,
     /// In the order of the transmission.
     pub files: Vec<Offered>,
 }
@@ -47,7 +49,7 @@ pub enum ClosedError {
     #[error("there is no such link")]
     Unknown,
     #[error("the link ended on {0}")]
-    Expired(DateTime<Utc>),
+    Expired(DateTime<Tz>),
     #[error("the link was withdrawn by whoever sent it")]
     Withdrawn,
     #[error("the file is no longer kept")]
@@ -65,7 +67,7 @@ pub enum ClosedError {
 pub async fn room(db: &PgPool, token: &str, now: DateTime<Utc>) -> Result<Room, ClosedError> {
     let row = sqlx::query!(
         r#"
-        select transmission as "transmission: TransmissionId", title, expires_at, revoked_at
+        select transmission as "transmission: TransmissionId", title, expires_at, zone, revoked_at
           from pickup
          where token = $1 and offered_at is not null
         "#,
@@ -78,11 +80,12 @@ pub async fn room(db: &PgPool, token: &str, now: DateTime<Utc>) -> Result<Room, 
     if row.revoked_at.is_some() {
         return Err(ClosedError::Withdrawn);
     }
-    if row.expires_at <= now {
-        return Err(ClosedError::Expired(row.expires_at));
+    let expires_at = row.expires_at.with_timezone(&row.zone.parse::<Tz>().context("reading the zone of a link")?);
+    if expires_at <= now {
+        return Err(ClosedError::Expired(expires_at));
     }
     let files = files(db, row.transmission).await?;
-    Ok(Room { transmission: row.transmission, title: row.title, expires_at: row.expires_at, files })
+    Ok(Room { transmission: row.transmission, title: row.title, expires_at, files })
 }
 
 async fn files(db: &PgPool, transmission: TransmissionId) -> Result<Vec<Offered>> {

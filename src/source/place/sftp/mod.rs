@@ -146,7 +146,11 @@ fn found(name: String, metadata: &Metadata) -> Found {
 }
 
 fn answered(code: &StatusCode, text: &str) -> Failure {
-    let told = format!("the server says: {code}: {text}");
+    let code_alone = code.to_string();
+    let told = match text.is_empty() || code_alone == text {
+        true => format!("the server says: {code_alone}"),
+        false => format!("the server says: {code_alone}: {text}"),
+    };
     match code {
         StatusCode::NoSuchFile => lasting("sftp-missing", told),
         StatusCode::PermissionDenied => lasting("sftp-denied", told),
