@@ -9,7 +9,7 @@ use postbook::{
     channel::account::AccountConfig,
     id::RunId,
     run::{
-        RunState, TransmissionState,
+        RunState, TransmissionState, allowance,
         book::{self, Run, Transmission},
         receipt,
     },
@@ -101,8 +101,8 @@ async fn only(app: &TestApp, run: RunId) -> Transmission {
     book::transmission(&app.db, id).await.unwrap().unwrap()
 }
 
-/// Goes on as a node does until the run has ended; `see` is told how far the fax has come.
-async fn ended(app: &TestApp, run: RunId, mut see: impl FnMut(&str)) -> Run {
+/// Goes on as a node does until `look` gives something.
+async fn until<T>(app: &TestApp, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut looks = tokio::time::interval(Duration::from_millis(250));
     let waited = tokio::time::timeout(2 * PATIENCE, async {
         loop {
@@ -110,16 +110,27 @@ async fn ended(app: &TestApp, run: RunId, mut see: impl FnMut(&str)) -> Run {
             app.drain().await;
             receipt::ask(&app.engine).await.unwrap();
             receipt::pending(&app.engine).await.unwrap();
-            let seen = app.seen(run).await;
-            if seen.ended_at.is_some() && book::is_quiet(&app.db, run).await.unwrap() {
+            if let Some(seen) = look().await {
                 return seen;
-            }
-            if let Some(progress) = app.transmissions(run).await.first().and_then(|it| it.progress.clone()) {
-                see(&progress);
             }
         }
     });
-    waited.await.expect("the run ends in time")
+    waited.await.expect("in time")
+}
+
+/// Goes on until the run has ended; `see` is told how far the fax has come.
+async fn ended(app: &TestApp, run: RunId, mut see: impl FnMut(&str)) -> Run {
+    until(app, async || {
+        let seen = app.seen(run).await;
+        if seen.ended_at.is_some() && book::is_quiet(&app.db, run).await.unwrap() {
+            return Some(seen);
+        }
+        if let Some(progress) = app.transmissions(run).await.first().and_then(|it| it.progress.clone()) {
+            see(&progress);
+        }
+        None
+    })
+    .await
 }
 
 /// The pages that the book keeps as evidence.
@@ -217,6 +228,24 @@ async fn a_number_that_stays_busy_is_called_again_and_then_given_up(db: PgPool) 
 #[sqlx::test]
 async fn a_number_where_nobody_lifts_is_called_again_and_then_given_up(db: PgPool) {
     fails(db, Line::Silent, "fax-no-answer", "No answer from remote").await;
+}
+
+#[sqlx::test]
+async fn a_modem_that_is_not_there_pauses_the_account_and_the_fax_waits(db: PgPool) {
+    let (mut config, number) = FaxServer::running().line(Line::Good);
+    config.fax.modem = Some("ttyNONE".to_owned());
+    let app = start(db, (config, number)).await;
+    let run = app.run("flyer").await;
+
+    let accounts = allowance::accounts(&app.engine).await.unwrap();
+    let paused = accounts.into_iter().find(|it| it.name == "fax").unwrap();
+    assert_eq!(paused.state, allowance::Standing::Paused);
+    assert_eq!(paused.reason.expect("a reason")["code"], "hylafax-328");
+    let one = only(&app, run).await;
+    assert_eq!((one.state, one.attempts), (TransmissionState::Queued, 1));
+    assert!(text(&one.reason).starts_with("the account fax is paused: 127.0.0.1"), "{:?}", one.reason);
+    assert!(text(&one.reason).contains("Requested modem ttyNONE is not registered"), "{:?}", one.reason);
+    assert_eq!((app.notices(run).await.len(), app.seen(run).await.state), (1, RunState::Running));
 }
 
 #[sqlx::test]

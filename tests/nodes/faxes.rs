@@ -5,6 +5,7 @@ use std::{
     io::{Cursor, Read},
     net::SocketAddr,
     path::PathBuf,
+    time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -12,12 +13,15 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, unique},
-    node::until,
+    node::{until, until_within},
     pages::{self, Page},
     peers::{FaxServer, Line},
     site::Site,
     wire::{self, Cut},
 };
+
+/// How long a fax may take to its end. A node that dies with a question costs two minutes, and a call one.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Settings of an account that faxes over the good line, by a server at `port`, and the number there.
 fn account(port: u16) -> (String, &'static str) {
@@ -75,7 +79,10 @@ async fn arrived(api: &Api, transmission: &Value, before: &[PathBuf]) -> usize {
 
 /// What the book says of it in the end, after the far side said its last word to `api`.
 async fn assert_there_once(api: &Api, run: i64, before: &[PathBuf]) -> (Value, Vec<Value>) {
-    let ended = api.ended(run).await;
+    let ended = until_within(PATIENCE, "the run ends", async || {
+        Some(api.run(run).await).filter(|it| !it["ended_at"].is_null())
+    })
+    .await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     let one = api.transmissions(run).await.remove(0);
     assert_eq!((&one["state"], &one["possibly_twice"]), (&"delivered".into(), &false.into()), "{one}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail_parser::MessageParser;
-use postbook::run::{book, files};
+use postbook::run::book;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 

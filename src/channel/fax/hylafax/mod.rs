@@ -98,7 +98,7 @@ impl HylaFax {
             }
             Err(failure) => {
                 // What the settings are to blame for would end so for anybody.
-                let for_anybody = matches!(failure, Failure::At(Stage::Job, _));
+                let for_anybody = matches!(failure, Failure::At(Stage::Job, _) | Failure::Rejected(..));
                 Report { transcript, for_anybody, ..Report::new(outcome::failed(&self.server.host, failure)) }
             }
         }
