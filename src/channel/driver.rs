@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
+    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
     offer::Offer,
 };
 use crate::{
@@ -30,6 +30,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     /// What to do about an attempt whose outcome nobody knows, when the account does not say.
     fn settle(&self) -> Settle {
         Settle::Repeat
+    }
+
+    /// What it carries.
+    fn carries(&self) -> Carries {
+        Carries::All
     }
 
     /// The form it wants files in.

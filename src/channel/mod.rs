@@ -149,6 +149,24 @@ pub enum Settle {
     Ask,
 }
 
+/// What a way out carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// Words, with files or without.
+    All,
+    /// Words alone.
+    Words,
+    /// Files, with words or without.
+    Files,
+}
+
+impl Carries {
+    /// What `channel` carries, for an account that only stands in for it.
+    fn rehearsed(channel: &str) -> Self {
+        if channel == "sms" { Self::Words } else { Self::All }
+    }
+}
+
 /// The form a way out wants files in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

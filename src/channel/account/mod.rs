@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
-    check, driver::Driver, offer::Offer, pickup::Mail,
+    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn,
+    Unheard, check, driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -114,6 +114,11 @@ impl Account {
     /// When it sends, and in which zone that is; the batch's when nothing stands there.
     pub fn hours(&self) -> (&Hours, Option<Tz>) {
         (&self.hours, self.zone)
+    }
+
+    /// What it carries.
+    pub fn carries(&self) -> Carries {
+        self.driver.carries()
     }
 
     /// The form it wants files in.

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     channel::{
-        Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
+        Callback, Carries, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         mark,
@@ -151,6 +151,10 @@ impl Driver for Kannel {
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
         self.service.turn().map(Turn::of).boxed()
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::Words
     }
 
     fn settle(&self) -> Settle {

@@ -18,7 +18,8 @@ use url::Url;
 
 use crate::{
     channel::{
-        Answer, Asked, Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
+        Answer, Asked, Callback, Carries, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn,
+        Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         mark,
@@ -172,6 +173,10 @@ impl Driver for SmsApi {
     }
 
     /// SMSAPI itself refuses to take a message twice.
+    fn carries(&self) -> Carries {
+        Carries::Words
+    }
+
     fn settle(&self) -> Settle {
         Settle::Repeat
     }

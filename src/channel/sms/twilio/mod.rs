@@ -19,8 +19,8 @@ use url::Url;
 
 use crate::{
     channel::{
-        Answer, Asked, Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Standing, Turn,
-        Unheard,
+        Answer, Asked, Callback, Carries, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Standing,
+        Turn, Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         service::{Reply, Service, ended, segment, too_late, unanswered},
@@ -165,6 +165,10 @@ impl Driver for Twilio {
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
         self.service.turn().map(Turn::of).boxed()
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::Words
     }
 
     fn settle(&self) -> Settle {
