@@ -56,6 +56,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what later word said of the account, under this code, would be said of anybody's.
+    fn is_for_anybody(&self, _code: &str) -> bool {
+        true
+    }
+
     /// Asks the far side what became of an attempt.
     fn ask<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
         let text = "this account's far side cannot be asked what became of a transmission";

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use futures::StreamExt;
 use postbook::{
     channel::account::AccountConfig,
     config::Retention,
@@ -75,15 +74,6 @@ async fn count(app: &TestApp, transmission: &Transmission) -> usize {
     }
 }
 
-async fn evidence(app: &TestApp, transmission: Transmission) -> Vec<u8> {
-    let pieces = run::files::evidence(&app.db, &app.shelf.store, transmission).await.expect("an archive");
-    let pieces: Vec<_> = pieces.map(|piece| piece.expect("a piece").to_vec()).collect().await;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).expect("a ZIP");
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut archive.by_name("fax.tiff").expect("the pages"), &mut bytes).expect("read");
-    bytes
-}
-
 #[sqlx::test]
 async fn a_fax_is_one_file_of_pages_and_the_evidence_holds_them(db: PgPool) {
     let app = start(db).await;
@@ -96,7 +86,7 @@ async fn a_fax_is_one_file_of_pages_and_the_evidence_holds_them(db: PgPool) {
     assert_eq!(arrived.len(), 1, "one file");
     assert!(arrived[0].starts_with(b"II*\0"), "a TIFF");
     assert_eq!(count(&app, &transmission).await, 2, "a cover page and the checklist");
-    assert_eq!(evidence(&app, transmission).await, arrived[0]);
+    assert_eq!(app.evidence(&transmission).await["fax.tiff"], arrived[0]);
 }
 
 #[sqlx::test]

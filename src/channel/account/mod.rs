@@ -146,6 +146,11 @@ impl Account {
         matches!(outcome, Outcome::Refused(reason) if self.driver.is_too_large(reason))
     }
 
+    /// Whether later word with this reason says that the account fails whoever the recipient is.
+    pub fn is_for_anybody(&self, reason: &Reason) -> bool {
+        reason.scope == Scope::Account && self.driver.is_for_anybody(&reason.code)
+    }
+
     /// What leads to the files of the parcel with this key, where they are fetched instead of sent.
     pub fn offer(&self, key: &str) -> Option<Offer> {
         self.driver.offer(key)

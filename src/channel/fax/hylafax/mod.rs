@@ -39,6 +39,7 @@ use crate::{
 };
 
 use self::{
+    ask::Far,
     control::Control,
     job::{Failure, Order, Upload},
     server::{Server, Stage},
@@ -94,7 +95,7 @@ impl HylaFax {
             }
             Err(failure) => {
                 // What the settings are to blame for would end so for anybody.
-                let for_anybody = matches!(failure, Failure::At(Stage::Job, _));
+                let for_anybody = matches!(failure, Failure::At(Stage::Job, _) | Failure::Rejected(..));
                 Report { transcript, for_anybody, ..Report::new(outcome::failed(&self.server.host, failure)) }
             }
         }
@@ -129,7 +130,8 @@ impl HylaFax {
 
     async fn answer(&self, asked: &Asked) -> Result<Answer, Reason> {
         let mut control = self.connect().await?;
-        let answer = ask::ask(&mut control, asked, &self.server.host).await;
+        let far = Far { host: &self.server.host, dials: self.settings.dials };
+        let answer = ask::ask(&mut control, asked, far).await;
         let answer = answer.map_err(|trouble| outcome::reason(&self.server.host, Stage::Question, &trouble));
         control.leave().await;
         answer

@@ -44,6 +44,11 @@ pub(super) fn failure(failure: (&str, i64), message: &str) -> Standing {
     failed(scope, code, text.trim().to_owned())
 }
 
+/// Whether a failure of the account, by its stable code, may be one at some numbers only.
+pub(super) fn is_by_destination(code: &str) -> bool {
+    code == "fax-not-permitted"
+}
+
 #[derive(Deserialize)]
 struct Refusal {
     error: Error,

@@ -176,6 +176,10 @@ impl Driver for Sinch {
         Some(Receipts { within: WITHIN, poll: Some(POLL), holds: true, silence: Silence::Uncertain })
     }
 
+    fn is_for_anybody(&self, code: &str) -> bool {
+        !cause::is_by_destination(code)
+    }
+
     fn ask<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {
         self.question(asked).boxed()
     }
