@@ -59,20 +59,19 @@ pub(super) fn text(source: &Source, personal: bool, to: &To) -> String {
     text
 }
 
-/// The files for `apply`: a batch whose document is not to be had, and so many monitors who are told of it by SMS.
-pub(super) fn failing(monitors: NonZeroU32) -> String {
-    // Reserved for documentation, and no address that a document may come from here (RFC 5737).
-    let nobody = SocketAddr::from(([192, 0, 2, 1], 80));
-    let mut text = text(&Source::Remote(nobody), true, &To::Listed(NonZeroU32::MIN));
-    for number in 0..monitors.get() {
+/// The files for `apply`: a batch that sends words alone to so many telephones.
+pub(super) fn words(telephones: NonZeroU32) -> String {
+    let mut text = format!(
+        "[[user]]\nname = \"bench\"\nrole = \"user\"\n\n\
+         [[batch]]\nname = \"{BATCH}\"\nworkflow = \"batch-documents\"\nrun_as = \"bench\"\n\
+         message = {{ subject = \"Hours\", text = \"The yard opens at seven, {{{{ recipient.name }}}}\" }}\n\
+         recipients = [\n",
+    );
+    for number in 0..telephones.get() {
         // Writing to a text cannot fail.
-        let _ = writeln!(
-            text,
-            "[[user]]\nname = \"m{number}\"\nrole = \"operator\"\nmonitor = true\nmonitor_channel = \"sms\"\n\
-             contacts = {{ sms = \"+1312555{number:04}\" }}\n"
-        );
+        let _ = writeln!(text, "  {{ name = \"{number}\", sms = \"+1312555{number:04}\" }},");
     }
-    text
+    text + "]\n"
 }
 
 fn listed(text: &mut String, recipients: NonZeroU32) -> fmt::Result {

@@ -17,7 +17,7 @@ use axum::{
     routing::get,
 };
 
-use crate::source::tls;
+use crate::source::{client, tls};
 
 /// The service. It ends with the process.
 #[derive(Clone)]
@@ -36,8 +36,7 @@ impl Service {
     pub(super) async fn start() -> Result<Self> {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("opening a service")?;
         let address = listener.local_addr().context("asking for the service's address")?;
-        let client = reqwest::Client::builder().tls_backend_preconfigured(tls::client(None)?);
-        let client = client.build().context("setting up a service that calls back")?;
+        let client = client::builder(tls::client(None)?).build().context("setting up a service that calls back")?;
         let desk = Arc::new(Desk { client, unheard: AtomicUsize::default() });
         let router = Router::new().route("/cgi-bin/sendsms", get(take)).with_state(desk.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });

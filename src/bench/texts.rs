@@ -1,7 +1,7 @@
 //! Text messages by a service that takes them over HTTP and calls back: from the first attempt to the last report.
 //!
-//! A run that fails has as many monitors told by SMS. They are sent by a node with its doors, and each is delivered when
-//! the service's report was received, kept and applied.
+//! One run that sends words alone, by a node with its doors. Each message is delivered when the service's report was
+//! received, kept and applied.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -22,7 +22,7 @@ pub(super) async fn measure(
     (messages, service): (NonZeroU32, &Service),
     stop: &CancellationToken,
 ) -> Result<Findings> {
-    stand.set_up(setup::failing(messages)).await?;
+    stand.set_up(setup::words(messages)).await?;
     let run = stand.hold().await?;
     stand.release(run).await?;
     let db = &stand.app.database.pool;

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use super::Engine;
 use crate::{
     catalog::{self, Batch},
+    channel::account::Account,
     document::{Context, Document},
     id::{DocumentRevisionId, RevisionId, RunId},
     workflow::{Files, Kind, Workflow},
@@ -37,6 +38,12 @@ impl Frozen {
     /// The name of the workflow's step of this kind.
     pub fn step_of(&self, kind: Kind) -> Option<&str> {
         self.workflow.steps.iter().find(|(_, node)| node.kind == kind).map(|(name, _)| name.as_str())
+    }
+
+    /// The account that the batch names for `channel`, or the first there is.
+    pub(super) fn account<'a>(&self, engine: &'a Engine, channel: &str) -> Option<&'a Account> {
+        let wanted = self.batch.accounts.get(channel).map(String::as_str);
+        engine.channels.pick(channel, wanted)
     }
 
     /// What expressions and templates of this run see, before a document or a recipient is named.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     claim::AGREEMENT,
     frozen::{self, Frozen},
     link::{self, Link},
-    plan::Recipient,
+    plan::{Recipient, RecipientColumns},
     rendition::{self, Rendition},
     together::Wish,
 };
@@ -131,19 +131,16 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
     .fetch_all(db)
     .await
     .with_context(|| format!("reading the transmissions of {} steps", steps.len()))?;
-    let empty = || Value::Object(Map::new());
     let mut found = HashMap::with_capacity(rows.len());
     for row in rows {
-        let recipient = match row.id {
-            Some(id) => Some(Recipient {
-                id,
-                position: row.position.unwrap_or_default(),
-                name: row.recipient_name.clone(),
-                contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-                params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
-            }),
-            None => None,
+        let columns = RecipientColumns {
+            id: row.id,
+            position: row.position,
+            name: Some(row.recipient_name.clone()),
+            contacts: row.contacts,
+            params: row.params,
         };
+        let recipient = columns.read()?;
         let one = Found {
             run: row.run,
             transmission: row.transmission,
@@ -199,7 +196,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     if let Some(kind) = found.suppressed {
         return Ok(Err(Unready::Never(kind.reason(&found.contact))));
     }
-    let Some(account) = account(engine, &frozen, &found.channel) else {
+    let Some(account) = frozen.account(engine, &found.channel) else {
         let text = format!("no account for the channel {} is configured here", found.channel);
         return Ok(Err(Unready::Never(Reason::new(Scope::Account, "no-account", text))));
     };
@@ -282,19 +279,13 @@ async fn pages(
     Ok(rendition::of(engine, frozen, &source).await?.map(Some))
 }
 
-/// The account that the batch names for the channel, or the first there is.
-pub(super) fn account<'a>(engine: &'a Engine, frozen: &Frozen, channel: &str) -> Option<&'a Account> {
-    let wanted = frozen.batch.accounts.get(channel).map(String::as_str);
-    engine.channels.pick(channel, wanted)
-}
-
 /// The pages that go out, if pages do; or why the files cannot become any.
 pub(super) async fn pages_of(
     engine: &Engine,
     frozen: &Frozen,
     found: &Found,
 ) -> Result<Result<Option<Rendition>, Reason>> {
-    let Some(account) = account(engine, frozen, &found.channel) else { return Ok(Ok(None)) };
+    let Some(account) = frozen.account(engine, &found.channel) else { return Ok(Ok(None)) };
     match message(engine, frozen, found).await? {
         Ok(message) => pages(engine, frozen, (found, &message), account.form()).await,
         Err(reason) => Ok(Err(reason)),

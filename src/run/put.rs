@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{
     Engine,
     errand::{self, Begun, Done, name_of},
-    plan::Recipient,
+    plan::{Recipient, RecipientColumns},
 };
 use crate::{
     channel::{File, Message, Outcome, Parcel, account::Account},
@@ -138,19 +138,16 @@ async fn cargo(engine: &Engine, run: RunId) -> Result<Vec<Cargo>> {
     .fetch_all(&engine.db)
     .await
     .with_context(|| format!("reading what run {run} has to put"))?;
-    let empty = || Value::Object(Map::new());
     rows.into_iter()
         .map(|row| {
-            let recipient = match row.recipient {
-                Some(id) => Some(Recipient {
-                    id,
-                    position: row.position.unwrap_or_default(),
-                    name: row.name.unwrap_or_default(),
-                    contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-                    params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
-                }),
-                None => None,
+            let columns = RecipientColumns {
+                id: row.recipient,
+                position: row.position,
+                name: row.name,
+                contacts: row.contacts,
+                params: row.params,
             };
+            let recipient = columns.read()?;
             let (id, file, media_type, digest) = (row.id, row.file, row.media_type, row.digest);
             Ok(Cargo { id, file, media_type, digest, created_at: row.created_at, item: row.item, recipient })
         })

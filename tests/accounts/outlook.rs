@@ -112,7 +112,8 @@ async fn a_pause_is_told_with_its_end_and_hours_that_begin_after_it(db: PgPool) 
         .await
         .expect("an end of the pause");
     let preview = previewed(&app).await;
-    assert_eq!(waits(&preview), ["4 account-paused"], "it ends after the last of the nights");
+    assert_eq!(waits(&preview), ["3 account-paused", "1 out-of-hours"], "when it ends, Ben's night has begun");
+    assert_eq!(preview.waits[1].until_at, Some(evening + chrono::Duration::hours(16)));
 }
 
 #[sqlx::test]

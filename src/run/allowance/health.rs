@@ -14,6 +14,10 @@ use crate::id::TransmissionId;
 /// at most twice. They are called as soon as the account works again; this is for when nobody calls them.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How long the others wait for later word of the one that went first. Longer than a call takes; when there is no word by
+/// then, another one goes.
+const WORD: Duration = Duration::from_secs(10 * 60);
+
 /// What is known of an account.
 #[derive(Debug, Clone)]
 pub(super) struct Health {
@@ -22,6 +26,8 @@ pub(super) struct Health {
     pub paused_at: Option<DateTime<Utc>>,
     pub until_at: Option<DateTime<Utc>>,
     pub probe: Option<TransmissionId>,
+    /// Only later word shows that it works again.
+    pub by_word: bool,
     pub resumed_at: Option<DateTime<Utc>>,
 }
 
@@ -90,7 +96,7 @@ pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Res
     sqlx::query_as!(
         Health,
         r#"
-        select failures, reason, paused_at, until_at, probe as "probe: TransmissionId", resumed_at
+        select failures, reason, paused_at, until_at, probe as "probe: TransmissionId", by_word, resumed_at
           from account
          where name = $1 and ($2 or paused_at is not null)
            for update
@@ -103,11 +109,16 @@ pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Res
     .with_context(|| format!("looking at the account {name}"))
 }
 
-/// Whether the one that goes first is still being sent. Asked after the lock is taken: before, it may not be yet.
-pub(super) async fn is_probed(db: &mut PgConnection, health: &Health) -> Result<bool> {
+/// Whether the one that goes first is still being sent, or word of it is still to come. Asked after the lock is taken: before, it may not be yet.
+pub(super) async fn is_probed(db: &mut PgConnection, health: &Health, now: DateTime<Utc>) -> Result<bool> {
     sqlx::query_scalar!(
-        r#"select exists (select from transmission where id = $1 and state = 'sending') as "probed!""#,
+        r#"
+        select exists (select from transmission
+                        where id = $1 and (state = 'sending' or state = 'accepted' and $2 and changed_at > $3)) as "probed!"
+        "#,
         health.probe as Option<TransmissionId>,
+        health.by_word,
+        now - WORD,
     )
     .fetch_one(db)
     .await

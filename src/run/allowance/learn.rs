@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use super::{
     doubt::Blame,
     health::{self, Health, spread},
+    lesson::{Lesson, Said},
     pause::{self, Failure, Pause},
     wait,
 };
@@ -47,15 +48,13 @@ pub(in crate::run) async fn learn(
     now: DateTime<Utc>,
 ) -> Result<HashMap<StepId, Wait>> {
     lock_turns(db, closings).await?;
-    let weigh = |it: &Closing| engine.doubts.weigh(&it.account, it.transmission, &it.report);
-    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing, weigh(closing))).collect();
-    lessons.retain(|(closing, blame)| closing.probe || *blame != Blame::Other);
+    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing.step, Lesson::from(closing))).collect();
     // In the order of their accounts' names, as all do who lock several.
-    lessons.sort_by(|(one, _), (other, _)| one.account.cmp(&other.account));
+    lessons.sort_by(|(_, one), (_, other)| one.account.cmp(other.account));
     let mut waits = HashMap::new();
-    for (closing, blame) in lessons {
-        if let Some(wait) = learn_from(engine, db, (closing, blame), now).await? {
-            waits.insert(closing.step, wait);
+    for (step, lesson) in lessons {
+        if let Some(wait) = learn_from(engine, db, &lesson, now).await? {
+            waits.insert(step, wait);
         }
     }
     Ok(waits)
@@ -77,36 +76,44 @@ async fn lock_turns(db: &mut PgConnection, closings: &[Closing]) -> Result<()> {
     Ok(())
 }
 
-async fn learn_from(
+/// Learns from one attempt. The account is locked, or nobody locks anything that its steps and transmissions are locked
+/// before.
+pub(super) async fn learn_from(
     engine: &Engine,
     db: &mut PgConnection,
-    (closing, blame): (&Closing, Blame),
+    lesson: &Lesson<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<Wait>> {
-    let Some(reason) = closing.report.outcome.reason() else {
-        works(db, &closing.account, now).await?;
+    let blame = engine.doubts.weigh(lesson);
+    let Some(reason) = lesson.outcome.reason() else {
+        if lesson.probe {
+            works(db, lesson, now).await?;
+        }
         return Ok(None);
     };
     match blame {
         Blame::Other => Ok(None),
-        Blame::Doubt if !closing.probe => {
-            let before = wait::failed_before(db, closing.transmission).await?;
+        Blame::Doubt if !lesson.probe => {
+            let before = wait::failed_before(db, lesson.transmission).await?;
             Ok((!before).then(|| (now + DOUBT, reason.clone())))
         }
-        Blame::Doubt | Blame::Account => fails(engine, db, (closing, reason), now).await.map(Some),
+        Blame::Doubt | Blame::Account => fails(engine, db, (lesson, reason), now).await.map(Some),
     }
 }
 
-/// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it.
-async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
+/// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it. What is only accepted
+/// shows nothing where the failure was told later.
+async fn works(db: &mut PgConnection, lesson: &Lesson<'_>, now: DateTime<Utc>) -> Result<()> {
+    let account = lesson.account;
     let resumed = sqlx::query!(
         r#"
         update account
-           set paused_at = null, until_at = null, reason = null, probe = null, resumed_at = $2
-         where name = $1 and paused_at is not null and paused_by is null
+           set paused_at = null, until_at = null, reason = null, probe = null, by_word = false, resumed_at = $2
+         where name = $1 and paused_at is not null and paused_by is null and not (by_word and $3)
         "#,
         account,
         now,
+        lesson.said == Said::First,
     )
     .execute(&mut *db)
     .await
@@ -121,26 +128,26 @@ async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Resu
 async fn fails(
     engine: &Engine,
     db: &mut PgConnection,
-    (closing, reason): (&Closing, &Reason),
+    (lesson, reason): (&Lesson<'_>, &Reason),
     now: DateTime<Utc>,
 ) -> Result<Wait> {
-    health::enter(db, &closing.account).await?;
-    let before = health::lock(db, &closing.account, true).await?.context("an account that was entered is gone")?;
-    let after = match &closing.report.outcome {
+    health::enter(db, lesson.account).await?;
+    let before = health::lock(db, lesson.account, true).await?.context("an account that was entered is gone")?;
+    let after = match lesson.outcome {
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
-    let probe = before.probe == Some(closing.transmission);
-    let failure = Failure { probe, after, began_at: closing.began_at, at: now };
+    let probe = before.probe == Some(lesson.transmission);
+    let failure = Failure { probe, after, began_at: lesson.began_at, at: now };
     let Some(pause) = pause::after(&before.before(), &failure) else {
         return Ok((now + BEHIND, reason.clone()));
     };
-    write(db, closing, (&pause, reason), now).await?;
+    write(db, lesson, (&pause, reason), now).await?;
     if pause.fresh {
-        tell(engine, db, closing, (&pause, reason), now).await?;
+        tell(engine, db, lesson, (&pause, reason), now).await?;
     }
-    let text = format!("the account {} is paused: {}", closing.account, reason.text);
-    Ok((behind(&before, &pause, closing.transmission, now), Reason { text, ..reason.clone() }))
+    let text = format!("the account {} is paused: {}", lesson.account, reason.text);
+    Ok((behind(&before, &pause, lesson.transmission, now), Reason { text, ..reason.clone() }))
 }
 
 fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -152,7 +159,7 @@ fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: Dat
 
 async fn write(
     db: &mut PgConnection,
-    closing: &Closing,
+    lesson: &Lesson<'_>,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -161,19 +168,20 @@ async fn write(
         update account
            set failures = $2, paused_at = coalesce(paused_at, $5), until_at = $3,
                reason = case when paused_by is null then $4 else reason end,
-               probe = nullif(probe, $6)
+               probe = nullif(probe, $6), by_word = by_word or $7
          where name = $1
         "#,
-        closing.account,
+        lesson.account,
         pause.failures,
         pause.until_at,
         serde_json::to_value(reason)?,
         now,
-        closing.transmission as TransmissionId,
+        lesson.transmission as TransmissionId,
+        lesson.said == Said::Later,
     )
     .execute(db)
     .await
-    .with_context(|| format!("pausing the account {}", closing.account))?;
+    .with_context(|| format!("pausing the account {}", lesson.account))?;
     Ok(())
 }
 
@@ -181,16 +189,16 @@ async fn write(
 async fn tell(
     engine: &Engine,
     db: &mut PgConnection,
-    closing: &Closing,
+    lesson: &Lesson<'_>,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let frozen = frozen::of(engine, closing.run).await?;
-    let message = outage::message(&closing.account, reason, pause.until_at);
-    let key = format!("account {} {}", closing.account, now.timestamp_micros());
+    let frozen = frozen::of(engine, lesson.run).await?;
+    let message = outage::message(lesson.account, reason, pause.until_at);
+    let key = format!("account {} {}", lesson.account, now.timestamp_micros());
     let news = News { kind: alarm::Kind::AccountPaused, key: key.clone(), message, mail: true };
     let told = notify::tell(db, &frozen, (&key, &news), now).await?;
-    let text = format!("the account {} is paused; {} monitors told", closing.account, told.notices);
-    let data = json!({ "account": closing.account, "reason": reason, "until_at": pause.until_at });
-    log::write(db, closing.run, now, ("account-paused", text, data)).await
+    let text = format!("the account {} is paused; {} monitors told", lesson.account, told.notices);
+    let data = json!({ "account": lesson.account, "reason": reason, "until_at": pause.until_at });
+    log::write(db, lesson.run, now, ("account-paused", text, data)).await
 }

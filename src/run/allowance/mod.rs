@@ -13,7 +13,9 @@ mod doubt;
 mod hand;
 mod health;
 mod hours;
+mod later;
 mod learn;
+mod lesson;
 mod limit;
 mod outlook;
 mod pause;
@@ -37,6 +39,7 @@ pub(super) use contact::{Share, call_next, give_back, put_off as put_off_at_cont
 pub use doubt::Doubts;
 pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
 pub(super) use hours::{Permission, doors, may, put_off};
+pub(super) use later::{Told, brace, hear};
 pub(super) use learn::{Wait, learn};
 pub(super) use limit::hand_on;
 pub(super) use outlook::{Outlook, Prospect};
@@ -136,7 +139,7 @@ async fn admit_by(
     let may_try = match state {
         State::Open => wanted.len(),
         State::Paused => 0,
-        State::Due if health::is_probed(db, &health).await? => 0,
+        State::Due if health::is_probed(db, &health, now).await? => 0,
         State::Due => wanted.len().min(1),
     };
     let mut admission = match limited {

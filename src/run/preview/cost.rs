@@ -29,8 +29,7 @@ const COVER: u32 = 9_000;
 /// How finely the faxes of the batch would go, if any would go as pages.
 pub(super) fn fax(engine: &Engine, frozen: &Frozen, preview: &Preview) -> Option<Resolution> {
     preview.channels.get("fax")?;
-    let wanted = frozen.batch.accounts.get("fax").map(String::as_str);
-    match engine.channels.pick("fax", wanted)?.form() {
+    match frozen.account(engine, "fax")?.form() {
         Form::FaxPages(resolution) => Some(resolution),
         Form::AsIs => None,
     }

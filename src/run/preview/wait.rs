@@ -8,7 +8,6 @@ use super::{
         Engine, TransmissionState,
         allowance::{self, Outlook, Prospect},
         frozen::Frozen,
-        parcel,
         plan::{Planned, PlannedTransmission, Recipient},
     },
     shown::Wait,
@@ -38,7 +37,7 @@ impl<'a> Waiting<'a> {
         if transmission.state != TransmissionState::Queued {
             return Ok(None);
         }
-        let Some(account) = parcel::account(self.engine, self.frozen, &transmission.channel) else { return Ok(None) };
+        let Some(account) = self.frozen.account(self.engine, &transmission.channel) else { return Ok(None) };
         Ok(match self.prospect(account, recipient, &transmission.contact)? {
             Prospect::Goes => None,
             Prospect::Waits(until, reason) => Some((until, reason)),
