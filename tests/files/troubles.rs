@@ -33,7 +33,9 @@ async fn on_a_full_disk_nothing_gets_its_name_and_it_is_tried_again() {
         let (folder, large) = (unique(), vec![7; 2_000_000]);
         let report = account.transmit(&parcel(&folder, "large.csv", large)).await;
         let reason = deferral(&report);
-        assert!(reason.code.ends_with("-full") || reason.code == "ftp-refused", "{report:?}");
+        // An FTP server may reset the data's connection before its answer is read, which then nobody hears.
+        let told = ["sftp-full", "ftp-full", "ftp-refused", "ftp-connection"];
+        assert!(told.contains(&reason.code.as_str()), "{report:?}");
         // What was written of it was taken away, or this would find no room.
         let report = account.transmit(&parcel(&folder, "large.csv", "small")).await;
         assert!(is_delivered(&report) && report.transcript.contains("/large.csv (5 bytes)"), "{report:?}");
