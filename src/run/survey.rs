@@ -50,9 +50,7 @@ pub(super) async fn suppressed<'a>(
         r#"
         select asked.channel as "channel!", asked.contact as "contact!"
           from unnest($1::text[], $2::text[]) as asked (channel, contact)
-         where exists (select from suppression
-                        where suppression.channel = asked.channel
-                          and lower(suppression.contact) = lower(asked.contact))
+         where is_suppressed(asked.channel, asked.contact)
         "#,
         &channels,
         &contacts,

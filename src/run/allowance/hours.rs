@@ -11,7 +11,7 @@ use crate::{
     catalog::Batch,
     channel::account::Account,
     contact::{Contact, zone},
-    id::{StepId, TransmissionId},
+    id::StepId,
     reason::{Reason, Scope},
     run::plan::Recipient,
     schedule::{self, Door, Hours, Opening},
@@ -45,8 +45,8 @@ pub(in crate::run) fn doors(
     doors.chain(batch.hours.doors(batch.zone, there)).collect()
 }
 
-/// Whether `transmission` may go through `doors`. What opens at once is spread, as far as it is open then.
-pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: DateTime<Utc>) -> Permission {
+/// Whether what has this number may go through `doors`. What opens at once is spread, as far as it is open then.
+pub(in crate::run) fn may(doors: &[Door], number: i64, now: DateTime<Utc>) -> Permission {
     let (at, zone) = match schedule::opening(doors, now) {
         Opening::Now => return Permission::Now,
         Opening::Then(at, zone) => (at, zone),
@@ -55,7 +55,7 @@ pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: Dat
             return Permission::Never(Reason::new(Scope::Account, "never-open", text));
         }
     };
-    let later = at + spread(transmission, SPREAD);
+    let later = at + spread(number, SPREAD);
     let due = if schedule::opening(doors, later) == Opening::Now { later } else { at };
     Permission::Later((due, until(at, zone)))
 }

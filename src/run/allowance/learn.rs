@@ -11,14 +11,15 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
+    Asker,
     doubt::Blame,
     health::{self, Health, spread},
     pause::{self, Failure, Pause},
     wait,
 };
 use crate::{
-    channel::Outcome,
-    id::{StepId, TransmissionId},
+    channel::{Outcome, Report, account::Account},
+    id::{RunId, StepId, TransmissionId},
     monitor::{alarm, outage},
     reason::Reason,
     run::{
@@ -37,6 +38,22 @@ const BEHIND: Duration = Duration::from_secs(5);
 
 /// Until when and why a transmission waits for its account.
 pub(in crate::run) type Wait = (DateTime<Utc>, Reason);
+
+/// What came of one use of an account.
+pub(in crate::run) struct Lesson<'a> {
+    pub asker: Asker,
+    pub run: RunId,
+    pub account: &'a str,
+    pub began_at: DateTime<Utc>,
+    pub report: &'a Report,
+}
+
+impl<'a> Lesson<'a> {
+    fn of(closing: &'a Closing) -> Self {
+        let Closing { run, account, began_at, report, transmission, .. } = closing;
+        Self { asker: Asker::Transmission(*transmission), run: *run, account, began_at: *began_at, report }
+    }
+}
 
 /// Learns from attempts, in the transaction that records them. Those of which it was the account that failed wait, and
 /// have used up no try.
@@ -66,11 +83,22 @@ pub(in crate::run) async fn learn(
 async fn lock_turns(db: &mut PgConnection, closings: &[Closing]) -> Result<()> {
     let limited = closings.iter().filter(|it| it.limits.at_once.is_some());
     let names: BTreeSet<_> = limited.map(|it| it.account.clone()).collect();
+    lock_accounts(db, &names.into_iter().collect::<Vec<_>>()).await
+}
+
+/// The same for the turn that a step has at `account`.
+pub(in crate::run) async fn lock_turn(db: &mut PgConnection, account: &Account) -> Result<()> {
+    match account.limits().at_once {
+        Some(_) => lock_accounts(db, &[account.name().to_owned()]).await,
+        None => Ok(()),
+    }
+}
+
+async fn lock_accounts(db: &mut PgConnection, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = names.into_iter().collect();
-    sqlx::query!("select name from account where name = any($1) order by name for update", &names)
+    sqlx::query!("select name from account where name = any($1) order by name for update", names)
         .fetch_all(db)
         .await
         .context("locking accounts whose turns are handed on")?;
@@ -93,16 +121,16 @@ async fn learn_from(
             let before = wait::failed_before(db, closing.transmission).await?;
             Ok((!before).then(|| (now + DOUBT, reason.clone())))
         }
-        Blame::Doubt | Blame::Account => fails(engine, db, (closing, reason), now).await.map(Some),
+        Blame::Doubt | Blame::Account => fails(engine, db, (&Lesson::of(closing), reason), now).await.map(Some),
     }
 }
 
 /// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it.
-async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
     let resumed = sqlx::query!(
         r#"
         update account
-           set paused_at = null, until_at = null, reason = null, probe = null, resumed_at = $2
+           set paused_at = null, until_at = null, reason = null, probe = null, probe_step = null, resumed_at = $2
          where name = $1 and paused_at is not null and paused_by is null
         "#,
         account,
@@ -118,62 +146,64 @@ async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Resu
 }
 
 /// Pauses the account, or lengthens its pause.
-async fn fails(
+pub(super) async fn fails(
     engine: &Engine,
     db: &mut PgConnection,
-    (closing, reason): (&Closing, &Reason),
+    (lesson, reason): (&Lesson<'_>, &Reason),
     now: DateTime<Utc>,
 ) -> Result<Wait> {
-    health::enter(db, &closing.account).await?;
-    let before = health::lock(db, &closing.account, true).await?.context("an account that was entered is gone")?;
-    let after = match &closing.report.outcome {
+    health::enter(db, lesson.account).await?;
+    let before = health::lock(db, lesson.account, true).await?.context("an account that was entered is gone")?;
+    let after = match &lesson.report.outcome {
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
-    let probe = before.probe == Some(closing.transmission);
-    let failure = Failure { probe, after, began_at: closing.began_at, at: now };
+    let probe = before.is_tried_by(lesson.asker);
+    let failure = Failure { probe, after, began_at: lesson.began_at, at: now };
     let Some(pause) = pause::after(&before.before(), &failure) else {
         return Ok((now + BEHIND, reason.clone()));
     };
-    write(db, closing, (&pause, reason), now).await?;
+    write(db, lesson, (&pause, reason), now).await?;
     if pause.fresh {
-        tell(engine, db, closing, (&pause, reason), now).await?;
+        tell(engine, db, lesson, (&pause, reason), now).await?;
     }
-    let text = format!("the account {} is paused: {}", closing.account, reason.text);
-    Ok((behind(&before, &pause, closing.transmission, now), Reason { text, ..reason.clone() }))
+    let text = format!("the account {} is paused: {}", lesson.account, reason.text);
+    Ok((behind(&before, &pause, lesson.asker, now), Reason { text, ..reason.clone() }))
 }
 
-fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
+fn behind(before: &Health, pause: &Pause, asker: Asker, now: DateTime<Utc>) -> DateTime<Utc> {
     match pause.until_at {
-        Some(until) => until.max(now) + BEHIND + spread(transmission, BEHIND),
-        None => before.wait(transmission, now),
+        Some(until) => until.max(now) + BEHIND + spread(asker.number(), BEHIND),
+        None => before.wait(asker, now),
     }
 }
 
 async fn write(
     db: &mut PgConnection,
-    closing: &Closing,
+    lesson: &Lesson<'_>,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let (transmission, step) = lesson.asker.ids();
     sqlx::query!(
         r#"
         update account
            set failures = $2, paused_at = coalesce(paused_at, $5), until_at = $3,
                reason = case when paused_by is null then $4 else reason end,
-               probe = nullif(probe, $6)
+               probe = nullif(probe, $6), probe_step = nullif(probe_step, $7)
          where name = $1
         "#,
-        closing.account,
+        lesson.account,
         pause.failures,
         pause.until_at,
         serde_json::to_value(reason)?,
         now,
-        closing.transmission as TransmissionId,
+        transmission as Option<TransmissionId>,
+        step as Option<StepId>,
     )
     .execute(db)
     .await
-    .with_context(|| format!("pausing the account {}", closing.account))?;
+    .with_context(|| format!("pausing the account {}", lesson.account))?;
     Ok(())
 }
 
@@ -181,16 +211,16 @@ async fn write(
 async fn tell(
     engine: &Engine,
     db: &mut PgConnection,
-    closing: &Closing,
+    lesson: &Lesson<'_>,
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let frozen = frozen::of(engine, closing.run).await?;
-    let message = outage::message(&closing.account, reason, pause.until_at);
-    let key = format!("account {} {}", closing.account, now.timestamp_micros());
+    let frozen = frozen::of(engine, lesson.run).await?;
+    let message = outage::message(lesson.account, reason, pause.until_at);
+    let key = format!("account {} {}", lesson.account, now.timestamp_micros());
     let news = News { kind: alarm::Kind::AccountPaused, key: key.clone(), message, mail: true };
     let told = notify::tell(db, &frozen, (&key, &news), now).await?;
-    let text = format!("the account {} is paused; {} monitors told", closing.account, told.notices);
-    let data = json!({ "account": closing.account, "reason": reason, "until_at": pause.until_at });
-    log::write(db, closing.run, now, ("account-paused", text, data)).await
+    let text = format!("the account {} is paused; {} monitors told", lesson.account, told.notices);
+    let data = json!({ "account": lesson.account, "reason": reason, "until_at": pause.until_at });
+    log::write(db, lesson.run, now, ("account-paused", text, data)).await
 }
