@@ -3,45 +3,31 @@
 //! Commands open one and use its parts; `up`, `serve` and `work` also run it until they are told to stop. Stopping
 //! goes in order: no new steps, the steps in flight to their end, the doors, the database.
 
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod account;
+mod settings;
 
-use anyhow::{Context, Result, anyhow, bail};
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use account::channels;
+pub use settings::{country, databases, folders, places, public, watch};
+
 use crate::{
     audit::{self, Author, Deed},
     catalog::{self, Outside, Shelf},
-    channel::{
-        Settle, Silence,
-        account::{AccountConfig, Channels, Each, FaxConfig, Limits, TooLarge},
-    },
     clock::Clock,
-    config::{self, Config},
-    contact::Country,
+    config::Config,
     db::{self, Database, DatabaseError, installation::Pause},
-    document::{Expressions, Store, Toolbox, renderer::Renderer, renderer::RendererConfig},
     http,
     queue::{self, Queue},
     run::{Engine, Settings, act::ActError, sending},
-    source::{
-        self,
-        data::{DatabaseConfig, Databases},
-        place::{self, Exists, Pattern, Places, PlacesConfig, Server},
-    },
     sweep,
-    trigger::{
-        file::{self, Watch},
-        schedule,
-    },
+    trigger::{file, schedule},
     worker::{self, Load},
-    workflow::{self, Folder},
 };
 
 /// A node's parts.
@@ -81,11 +67,11 @@ impl App {
         };
         let database = database.map_err(refusal)?;
         db::migrate(&database.pool, queue::setup).await.map_err(refusal)?;
-        let store = store(&config, &database)?;
+        let store = settings::store(&config, &database)?;
         let clock = Clock::default();
         clock.follow(db::time(&database.pool)).await?;
         catalog::workflow::register(&database.pool, &store, &folders, clock.now()).await?;
-        let toolbox = toolbox(&config, store.clone())?;
+        let toolbox = settings::toolbox(&config, store.clone())?;
         let settings = Settings {
             worker: worker_name(),
             lease: config.engine.lease,
@@ -119,7 +105,12 @@ impl App {
     ///
     /// # Errors
     /// When the doors cannot be opened.
-    pub async fn run(&self, roles: Roles, stop: CancellationToken, ready: impl FnOnce(Option<String>)) -> Result<()> {
+    pub async fn run(
+        &self,
+        roles: Roles,
+        stop: CancellationToken,
+        ready: impl FnOnce(Option<String>) -> Result<()>,
+    ) -> Result<()> {
         let tasks = TaskTracker::new();
         let doors = CancellationToken::new();
         let _closing = doors.clone().drop_guard();
@@ -128,7 +119,7 @@ impl App {
         let load = Load { queues: roles.queues, steps, loops: self.config.engine.fetchers.get() };
         let watching = roles.triggers.then(|| watch(&self.config)).transpose()?;
         let duties = sweep::Duties { interval: self.config.engine.sweep, keep: self.config.retention };
-        ready(address);
+        ready(address)?;
         let triggers = async {
             if let Some(watch) = watching {
                 tokio::join!(
@@ -202,228 +193,6 @@ pub fn accounts(engine: &Engine) -> Outside {
     let data = engine.data.names().map(str::to_owned).collect();
     Outside { accounts: accounts.collect(), places: engine.places.clone(), data, country: engine.country }
 }
-
-/// Where the world reaches the doors, without a slash at its end.
-///
-/// # Errors
-/// When it is no address of a web server.
-pub fn public(config: &Config) -> Result<Option<String>> {
-    let Some(public) = &config.http.public else { return Ok(None) };
-    let url = url::Url::parse(public).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    if url.is_none_or(|url| url.host_str().is_none() || url.query().is_some() || url.fragment().is_some()) {
-        bail!(
-            "`http.public` is `{public}`; write the address that others reach this by, such as https://postbook.example.org"
-        );
-    }
-    Ok(Some(public.trim_end_matches('/').to_owned()))
-}
-
-/// Opens the configured accounts.
-///
-/// # Errors
-/// With what is wrong with any of them.
-pub fn channels(config: &Config) -> Result<Channels> {
-    let accounts = config.accounts().map(|(name, account)| {
-        let callback = public(config)?.map(|public| format!("{public}/callbacks/{name}"));
-        let links = public(config)?.map(|public| format!("{public}/pickup"));
-        Ok((name.to_owned(), AccountConfig { links, ..account_config(account, callback) }))
-    });
-    let accounts = accounts.collect::<Result<_>>()?;
-    Channels::open(&accounts).map_err(|faults| listed("accounts", &faults))
-}
-
-/// Registers the business databases; nothing is connected to yet.
-///
-/// # Errors
-/// With what is wrong with any of them.
-pub fn databases(config: &Config) -> Result<Databases> {
-    let configs = config.data.iter().map(|(name, data)| {
-        let timeout = data.timeout.unwrap_or(ANSWER_TIME);
-        let rows = data.rows.map_or(MOST_ROWS, |rows| rows.get().into());
-        (name.clone(), DatabaseConfig { url: data.url.clone(), timeout, rows })
-    });
-    Databases::open(&configs.collect()).map_err(|faults| listed("business databases", &faults))
-}
-
-/// How long a business database may take where its settings do not say, until the last row is read.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
-
-/// How many rows it may give then. A query that joins too much gives more.
-const MOST_ROWS: u64 = 1_000_000;
-
-/// Where numbers are that do not say.
-///
-/// # Errors
-/// When the setting is no country.
-pub fn country(config: &Config) -> Result<Option<Country>> {
-    let country = config.contacts.country.as_deref().map(str::parse::<Country>).transpose();
-    country.map_err(|fault| anyhow!("`contacts.country` {fault}"))
-}
-
-/// Opens the places where files may come in.
-///
-/// # Errors
-/// With what is wrong with any of their accounts.
-pub fn places(config: &Config) -> Result<Places> {
-    let accounts = config.accounts().filter(|(_, account)| Server::serves(account.url.expose()));
-    let accounts = accounts.map(|(name, account)| {
-        let (host_key, key, ca) = (account.host_key.clone(), account.key.clone(), account.ca.clone());
-        (name.to_owned(), place::AccountConfig { url: account.url.expose().to_owned(), host_key, key, ca })
-    });
-    let (roots, timeout, limit) = (config.files.roots.clone(), config.files.timeout, config.files.limit.0);
-    let settings = PlacesConfig { roots, accounts: accounts.collect(), timeout, limit };
-    Places::open(&settings).map_err(|faults| listed("accounts", &faults))
-}
-
-/// How places are watched.
-///
-/// # Errors
-/// When a pattern of names to pass over is none.
-pub fn watch(config: &Config) -> Result<Watch> {
-    let files = &config.files;
-    let ignore = files.ignore.iter().cloned().map(Pattern::try_from).collect::<Result<_, _>>();
-    let ignore = ignore.map_err(|fault| anyhow!("`files.ignore`: {fault}"))?;
-    Ok(Watch { look: files.look, ignore, limit: files.limit.0, timeout: files.timeout })
-}
-
-/// What the file leaves out stays as the channel has it.
-fn account_config(account: &config::Account, callback: Option<String>) -> AccountConfig {
-    let defaults = AccountConfig::new(account.url.expose());
-    AccountConfig {
-        from: account.from.clone(),
-        channel: account.channel.clone(),
-        settle: account.settle.map(|settle| match settle {
-            config::Settle::Repeat => Settle::Repeat,
-            config::Settle::Hold => Settle::Hold,
-            config::Settle::Ask => Settle::Ask,
-        }),
-        ask_for: account.ask_for.unwrap_or(defaults.ask_for),
-        bounces: account.bounces.as_ref().map(|url| url.expose().to_owned()),
-        bounces_within: account.bounces_within.unwrap_or(defaults.bounces_within),
-        return_path: account.return_path.clone(),
-        callback,
-        verify: account.verify.clone(),
-        max_parts: account.max_parts.map_or(defaults.max_parts, NonZeroUsize::get),
-        transliterate: account.transliterate,
-        ca: account.ca.clone(),
-        host_key: account.host_key.clone(),
-        key: account.key.clone(),
-        exists: account.exists.map_or(defaults.exists, |exists| match exists {
-            config::Exists::Overwrite => Exists::Overwrite,
-            config::Exists::Suffix => Exists::Suffix,
-            config::Exists::Fail => Exists::Fail,
-        }),
-        timeout: account.timeout.unwrap_or(defaults.timeout),
-        // One node alone can have all turns.
-        connections: account.connections.or(account.at_once).map_or(defaults.connections, NonZeroUsize::get),
-        limits: Limits { at_once: account.at_once, per_minute: account.per_minute },
-        each: Each {
-            contact: Limits { at_once: account.contact_at_once, per_minute: account.contact_per_minute },
-            domain: Limits { at_once: account.domain_at_once, per_minute: account.domain_per_minute },
-        },
-        window: account.window.clone(),
-        quiet: account.quiet.clone(),
-        zone: account.zone,
-        greylist: account.greylist.unwrap_or(defaults.greylist),
-        final_timeout: account.final_timeout.unwrap_or(defaults.final_timeout),
-        refuse: account.refuse.clone(),
-        fax: fax_config(account),
-        attach_limit: account.attach_limit.map(|limit| limit.0),
-        too_large: account.too_large.map(|it| match it {
-            config::TooLarge::Link => TooLarge::Link,
-            config::TooLarge::Refuse => TooLarge::Refuse,
-        }),
-        link_secret: account.link_secret.clone(),
-        lifetime: account.lifetime.unwrap_or(defaults.lifetime),
-        mail: account.mail.clone(),
-        unclaimed: account.unclaimed.map(|it| match it {
-            config::Unclaimed::Delivered => Silence::Delivered,
-            config::Unclaimed::Failed => Silence::Failed,
-            config::Unclaimed::Uncertain => Silence::Uncertain,
-        }),
-        ..defaults
-    }
-}
-
-fn fax_config(account: &config::Account) -> FaxConfig {
-    FaxConfig {
-        station: account.station.clone(),
-        header: account.header.clone(),
-        resolution: account.resolution.clone(),
-        paper: account.paper.clone(),
-        modem: account.modem.clone(),
-        dial: account.dial.clone(),
-        dials: account.dials,
-        expire: account.expire,
-    }
-}
-
-/// The workflows that come along and those of the configured folder; a folder there replaces one of the same name.
-///
-/// # Errors
-/// With every fault in any of them.
-pub fn folders(config: &Config) -> Result<Vec<Folder>> {
-    let mut all = workflow::embedded();
-    if let Some(root) = &config.engine.workflows {
-        let own = workflow::folders(root)?;
-        all.retain(|folder| !own.iter().any(|it| it.name == folder.name));
-        all.extend(own);
-    }
-    let faults = catalog::workflow::check(&all);
-    if faults.is_empty() { Ok(all) } else { Err(listed("workflows", &faults)) }
-}
-
-fn listed<T: std::fmt::Display>(what: &str, faults: &[T]) -> anyhow::Error {
-    let lines: Vec<_> = faults.iter().map(|fault| format!("  {fault}")).collect();
-    anyhow!("the {what} have faults:\n{}", lines.join("\n"))
-}
-
-fn store(config: &Config, database: &Database) -> Result<Store> {
-    let db = database.pool.clone();
-    let Some(url) = &config.blobs.url else { return Ok(Store::in_database(db)) };
-    let url =
-        url::Url::parse(url.expose()).context("`blobs.url` is not a URL such as file:///var/lib/postbook/blobs")?;
-    if url.scheme() != "file" {
-        bail!(
-            "`blobs.url` is of the kind {}; blobs can be kept in a folder (file:///path) or in the database (empty)",
-            url.scheme()
-        );
-    }
-    let folder = url.to_file_path().map_err(|()| anyhow!("`blobs.url` names no folder of this machine"))?;
-    std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let objects = object_store::local::LocalFileSystem::new_with_prefix(&folder)
-        .with_context(|| format!("opening the folder {}", folder.display()))?;
-    Ok(Store::in_objects(db, Arc::new(objects)))
-}
-
-fn toolbox(config: &Config, store: Store) -> Result<Toolbox> {
-    let program = own_program()?;
-    let defaults = RendererConfig::default();
-    let children = match config.render.children {
-        0 => defaults.children,
-        children => children,
-    };
-    let limits = RendererConfig { children, timeout: config.render.timeout, memory: config.render.memory.0 };
-    let allow = config.remote.allow.iter().map(|it| it.parse()).collect::<Result<_, _>>();
-    let allow = allow.map_err(|error: source::http::AllowedError| anyhow!("`remote.allow`: {error}"))?;
-    Ok(Toolbox {
-        renderer: Renderer::new(program, limits),
-        http: source::http::Client::new(&source::http::RemoteConfig { allow })?,
-        store,
-        expressions: Expressions::default(),
-        secrets: config.secret.clone(),
-    })
-}
-
-/// This program, which renders in processes of its own. Linux names the running one itself, also when its file was
-/// replaced by a newer version meanwhile.
-fn own_program() -> Result<PathBuf> {
-    if cfg!(target_os = "linux") {
-        return Ok(PathBuf::from("/proc/self/exe"));
-    }
-    std::env::current_exe().context("finding this program, which renders in processes of its own")
-}
-
 /// Host, process and a random part: new at every start, so that nothing of an earlier one is taken for its own.
 fn worker_name() -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();

@@ -70,8 +70,9 @@
 //!    owed (`owed`), decides (`decide`) and writes it with the runs it starts (`settle`), all while it holds the batch.
 //! 9. `run/rescue.rs`, called by [`sweep`]: steps that are due, that nobody heard of, or whose worker is gone.
 //!
-//! 10. What was accepted waits for later word (`run/awaited.rs`). It is received and kept (`run/receipt/mod.rs`), decided
-//!     (`decide`) and applied (`apply`); asked for (`ask`), read from mailboxes (`mailbox`), or waited for in vain (`expire`).
+//! 10. What was accepted waits for later word (`run/awaited.rs`). It is received and kept (`run/receipt/mod.rs`), what it is
+//!     about is found (`find`), and it is decided (`decide`) and applied (`apply`); asked for (`ask`), read from mailboxes
+//!     (`mailbox`), or waited for in vain (`expire`).
 //!
 //! Whether anything may be sent at all is asked at the claim: `run/sending.rs`, and `db/installation.rs` for books put back
 //! from a backup. What becomes too old goes by `run/purge.rs`.
@@ -127,6 +128,12 @@
 //!
 //! Each table is written by one module. Only [`clock`] reads the clock, only [`queue`] and [`worker`] know the queue's
 //! crate, doors and adapters hold no SQL.
+
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads any more; cli::print does not"
+)]
 
 pub mod account;
 pub mod app;

@@ -4,6 +4,10 @@ mod peers;
 #[path = "cloud/services/mod.rs"]
 mod services;
 
+#[path = "conformance/breaks.rs"]
+mod breaks;
+#[path = "conformance/line.rs"]
+mod line;
 #[path = "conformance/way.rs"]
 mod way;
 

@@ -1,5 +1,6 @@
 //! Faxes over real lines: HylaFAX with software modems, what arrives against what was sent, and what ends badly.
 
+mod harness;
 mod peers;
 
 #[path = "fax/calls.rs"]
@@ -10,6 +11,8 @@ mod doubt;
 mod pages;
 #[path = "fax/refusals.rs"]
 mod refusals;
+#[path = "fax/runs.rs"]
+mod runs;
 #[path = "fax/server.rs"]
 mod server;
 #[path = "fax/wire.rs"]

@@ -17,6 +17,8 @@ mod bounces;
 mod calendars;
 #[path = "nodes/checks.rs"]
 mod checks;
+#[path = "nodes/commands.rs"]
+mod commands;
 #[path = "nodes/crashes.rs"]
 mod crashes;
 #[path = "nodes/database.rs"]
@@ -25,6 +27,8 @@ mod database;
 mod demo;
 #[path = "nodes/events.rs"]
 mod events;
+#[path = "nodes/faxes.rs"]
+mod faxes;
 #[path = "nodes/files.rs"]
 mod files;
 #[path = "nodes/mails.rs"]
@@ -33,6 +37,9 @@ mod mails;
 mod node;
 #[path = "nodes/outages.rs"]
 mod outages;
+#[allow(dead_code, reason = "faxes of nodes are made by nodes")]
+#[path = "fax/pages.rs"]
+mod pages;
 #[path = "nodes/private.rs"]
 mod private;
 #[path = "nodes/safety.rs"]
@@ -44,3 +51,5 @@ mod server;
 mod site;
 #[path = "nodes/starts.rs"]
 mod starts;
+#[path = "fax/wire.rs"]
+mod wire;

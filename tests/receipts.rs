@@ -4,10 +4,14 @@
 mod harness;
 mod peers;
 
+#[path = "receipts/accounts.rs"]
+mod accounts;
 #[path = "receipts/bounces.rs"]
 mod bounces;
 #[path = "receipts/site.rs"]
 mod site;
+#[path = "receipts/turned.rs"]
+mod turned;
 
 use std::time::Duration;
 

@@ -84,17 +84,16 @@ struct Findings {
 }
 
 impl Bench {
-    /// Measures until `stop`, and prints what came of it, as JSON when it is asked for.
-    pub(crate) async fn run(self, json: bool, stop: CancellationToken) -> Result<()> {
+    /// Measures until `stop`, and says what came of it, as JSON when it is asked for.
+    pub(crate) async fn run(self, json: bool, stop: CancellationToken) -> Result<String> {
         let measured = self.measure.on_a_stand(&stop);
         let (name, machine, findings) =
             stop.run_until_cancelled(measured).await.context("stopped before it was measured")??;
-        if json {
-            println!("{}", report(name, &machine, findings)?);
+        Ok(if json {
+            report(name, &machine, findings)?.to_string()
         } else {
-            println!("{name}: {}; {}; {machine}", findings.sentence, findings.memory);
-        }
-        Ok(())
+            format!("{name}: {}; {}; {machine}", findings.sentence, findings.memory)
+        })
     }
 }
 

@@ -46,8 +46,8 @@ pub struct Batch {
     /// One transmission per contact with all documents, instead of one per document and contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<bool>,
-    /// What is sent, in this order.
-    #[schema(value_type = Vec<Entry>, required, min_items = 1)]
+    /// What is sent, in this order. Without any, the `text` of the `message` goes alone.
+    #[schema(value_type = Vec<Entry>)]
     pub documents: Vec<Option<Entry>>,
     /// Who gets it: `name`, contacts by channel (`email`, `folder`, ...) and `params` of their own.
     #[schema(value_type = Vec<Recipient>)]

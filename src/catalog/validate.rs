@@ -30,7 +30,9 @@ pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Resu
     let audience = input.audience.map(|written| audience::check(written, &known.data, &mut faults));
     let rules = Rules { country: country.or(known.country), some: audience.is_none() };
     let recipients = recipients(input.recipients, rules, &mut faults);
-    let entries = entries(input.documents, known, &mut faults);
+    let words = input.message.as_ref().and_then(|message| message.text.as_deref());
+    let bare = words.is_some_and(|text| !text.trim().is_empty());
+    let entries = entries(input.documents, (known, bare), &mut faults);
     personal_params(&entries, &recipients, known, &mut faults);
     let declared = validate_trigger::declared(&entries, known);
     let event = validate_trigger::events(input.event, &declared, &mut faults);
@@ -58,6 +60,9 @@ pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Resu
         name,
         title,
     };
+    if entries.is_empty() {
+        alone(&batch, &mut faults);
+    }
     accounts(&batch, known, &mut faults);
     if input.enabled.unwrap_or(true) {
         for (index, text) in closed(&batch.policy.order, &known.accounts) {
@@ -94,9 +99,14 @@ fn run_as(user: Option<String>, known: &Known, faults: &mut Faults) -> String {
     user
 }
 
-fn entries(entries: Vec<Option<input::Entry>>, known: &Known, faults: &mut Faults) -> Vec<DraftEntry> {
-    if entries.is_empty() {
-        faults.add("documents", "is empty; name at least one document: `[{ \"document\": \"opening-checklist\" }]`");
+/// What is sent; nothing but the message, when that has a text and may go `bare`.
+fn entries(entries: Vec<Option<input::Entry>>, (known, bare): (&Known, bool), faults: &mut Faults) -> Vec<DraftEntry> {
+    if entries.is_empty() && !bare {
+        faults.add(
+            "documents",
+            "is empty; name at least one document: `[{ \"document\": \"opening-checklist\" }]`, or write a `message` with \
+             a `text`, which then goes alone",
+        );
     }
     let mut checked = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
@@ -232,7 +242,22 @@ fn policy(policy: input::Policy, faults: &mut Faults) -> Policy {
 }
 
 /// What is written with the documents when the batch does not say.
-const SUBJECT: &str = "{{ document.title }}, {{ business_date }}";
+const SUBJECT: &str = "{{ document.title if document else batch.title }}, {{ business_date }}";
+
+/// What is wrong with a message that goes without documents.
+fn alone(batch: &Batch, faults: &mut Faults) {
+    if batch.cover == Cover::Wanted(false) {
+        faults.add("message/cover", "is all that a fax without documents has; leave it in, or name a document");
+    }
+    let Message { subject, text, html } = &batch.message;
+    let parts = [("subject", Some(subject)), ("text", Some(text)), ("html", html.as_ref())];
+    for (part, source) in parts.into_iter().filter_map(|(part, source)| Some((part, source?))) {
+        let speaks = source != SUBJECT && Expressions::default().reads(source, "document");
+        if speaks {
+            faults.add(format!("message/{part}"), "speaks of `document`, and the batch names none in `documents`");
+        }
+    }
+}
 
 fn message(message: Option<input::Message>, faults: &mut Faults) -> Message {
     let message = message.unwrap_or_default();

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use tokio::sync::SemaphorePermit;
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
-    offer::Offer,
+    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Unheard,
+    offer::Offer, turn::Turn,
 };
 use crate::{
     contact::Contact,
@@ -32,6 +31,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
         Settle::Repeat
     }
 
+    /// What it carries.
+    fn carries(&self) -> Carries {
+        Carries::All
+    }
+
     /// The form it wants files in.
     fn form(&self) -> Form {
         Form::AsIs
@@ -50,6 +54,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     /// Whether it refused a message because there was too much of it.
     fn is_too_large(&self, _reason: &Reason) -> bool {
         false
+    }
+
+    /// Whether what later word said of the account, under this code, would be said of anybody's.
+    fn is_for_anybody(&self, _code: &str) -> bool {
+        true
     }
 
     /// Asks the far side what became of an attempt.
@@ -73,21 +82,4 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
 pub(super) fn not_mine(contact: &Contact, wanted: &str) -> BoxFuture<'static, Report> {
     let reason = Reason::new(Scope::Contact, "bad-contact", format!("`{contact}` is not {wanted}"));
     ready(Report::new(Outcome::Refused(reason))).boxed()
-}
-
-/// The right to use one of the connections that an account has on this node, until it is dropped.
-pub struct Turn<'a> {
-    _connection: Option<SemaphorePermit<'a>>,
-}
-
-impl<'a> Turn<'a> {
-    /// Of what has no limit.
-    pub(super) fn free() -> Self {
-        Self { _connection: None }
-    }
-
-    /// Of what has as many as `connection` was taken from.
-    pub(super) fn of(connection: Option<SemaphorePermit<'a>>) -> Self {
-        Self { _connection: connection }
-    }
 }

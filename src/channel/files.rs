@@ -6,7 +6,6 @@
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::Semaphore;
 
 use crate::{
     contact::{Contact, path::FolderPath},
@@ -17,9 +16,10 @@ use crate::{
 use super::{
     Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, Turn, not_mine},
+    driver::{Driver, not_mine},
     folder::words,
     token,
+    turn::{Turn, Turns},
 };
 
 /// The server of one account.
@@ -28,15 +28,13 @@ pub(super) struct Files {
     server: Server,
     exists: Exists,
     /// How many files may be under way.
-    turns: Semaphore,
+    turns: Turns,
 }
 
 impl Files {
     /// The channel that the scheme of its URL names, and the driver.
     pub(super) fn open(config: &AccountConfig) -> Result<(&'static str, Self), AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
+        let turns = Turns::of(config)?;
         let settings = place::AccountConfig {
             url: config.url.clone(),
             host_key: config.host_key.clone(),
@@ -45,7 +43,7 @@ impl Files {
         };
         let patience = Patience { answer: config.timeout, whole: config.final_timeout };
         let server = Server::open(&settings, patience).map_err(AccountFault::Files)?;
-        Ok((server.channel(), Self { server, exists: config.exists, turns: Semaphore::new(config.connections) }))
+        Ok((server.channel(), Self { server, exists: config.exists, turns }))
     }
 
     async fn put(&self, parcel: &Parcel, folder: &FolderPath, permit: Permit<'_>) -> Report {
@@ -60,7 +58,7 @@ impl Files {
             match self.server.put(&item).await {
                 Ok(put) if put.repeated => lines.push(format!("{} ({} bytes) is there already", put.path, bytes.len())),
                 Ok(put) => lines.push(format!("{} ({} bytes) written aside, then named", put.path, bytes.len())),
-                Err(unput) => return failed(lines, unput, below),
+                Err(unput) => return failed(lines, unput, (below, &name)),
             }
         }
         let proof = Proof { by: self.server.name(), text: lines[1..].join(", ") };
@@ -85,8 +83,7 @@ impl Driver for Files {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        // Nobody closes it.
-        async { Turn::of(self.turns.acquire().await.ok()) }.boxed()
+        self.turns.next().boxed()
     }
 }
 
@@ -98,8 +95,12 @@ fn contents(parcel: &Parcel) -> Vec<(String, Bytes)> {
     }
 }
 
-fn failed(mut lines: Vec<String>, Unput { failure, stage }: Unput, below: &str) -> Report {
+fn failed(mut lines: Vec<String>, Unput { failure, stage }: Unput, (below, name): (&str, &str)) -> Report {
     let mut reason = failure.reason;
+    if stage != Stage::Reaching && !reason.text.contains(name) {
+        let folder = if below.is_empty() { String::new() } else { format!("{below}/") };
+        reason.text = format!("{folder}{name}: {}", reason.text);
+    }
     // What may not be done in the account's own folder may be done for nobody.
     if below.is_empty() && reason.scope == Scope::Contact && reason.code != "place-taken" {
         reason.scope = Scope::Account;

@@ -20,6 +20,7 @@ mod service;
 mod sms;
 mod token;
 mod transcript;
+mod turn;
 mod word;
 
 use std::time::Duration;
@@ -30,9 +31,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
 
-pub use driver::Turn;
 pub use email::bounce;
 pub use inbox::{Inbox, Mark, Visit};
+pub use turn::Turn;
 pub use word::{About, Answer, Asked, Callback, Heard, Receipts, Reply, Silence, Standing, Unheard, Word};
 
 /// What is sent in one attempt.
@@ -147,6 +148,24 @@ pub enum Settle {
     Hold,
     /// Ask the far side, and do it again if it never heard of it. Where it cannot be asked, leave it to a person.
     Ask,
+}
+
+/// What a way out carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// Words, with files or without.
+    All,
+    /// Words alone.
+    Words,
+    /// Files, with words or without.
+    Files,
+}
+
+impl Carries {
+    /// What `channel` carries, for an account that only stands in for it.
+    fn rehearsed(channel: &str) -> Self {
+        if channel == "sms" { Self::Words } else { Self::All }
+    }
 }
 
 /// The form a way out wants files in.

@@ -12,10 +12,11 @@ use url::Url;
 use crate::{contact::Contact, reason::Reason};
 
 use super::{
-    Outcome, Parcel, Permit, Proof, Receipts, Report, Settle,
+    Carries, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, Turn, not_mine},
+    driver::{Driver, not_mine},
     offer::{Maker, Offer},
+    turn::Turn,
 };
 
 /// Links to files that are fetched.
@@ -90,6 +91,10 @@ impl Driver for Pickup {
 
     fn settle(&self) -> Settle {
         self.mail.as_ref().map_or(Settle::Repeat, |mail| mail.driver.settle())
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::Files
     }
 
     fn receipts(&self) -> Option<Receipts> {

@@ -22,9 +22,10 @@ impl Accounts {
             print::json(&json!({ "items": accounts }))?;
         } else {
             print::table(
+                "There are no accounts; the settings have them under [account.NAME].",
                 ["name", "channel", "state", "why", "since", "until", "by", "at once", "a minute"],
                 accounts.into_iter().map(row),
-            );
+            )?;
         }
         app.database.close().await
     }
@@ -89,6 +90,5 @@ async fn told(app: &App, place: &Place, name: &str) -> Result<()> {
     if place.json {
         return print::json(&account);
     }
-    println!("account {name} is {} now", print::word(&account.state));
-    Ok(())
+    print::line(format_args!("account {name} is {} now", print::word(&account.state)))
 }

@@ -24,8 +24,8 @@ impl Apply {
         let app = place.open().await?;
         let plan = setup::plan(&app.shelf, &app::accounts(&app.engine), wishes).await?;
         if !place.json {
-            println!("To be set up from {}:", self.dir.display());
-            plan.lines().iter().for_each(|line| println!("  {line}"));
+            print::line(format_args!("To be set up from {}:", self.dir.display()))?;
+            plan.lines().iter().try_for_each(|line| print::line(format_args!("  {line}")))?;
         } else if self.plan {
             print::json(&json!({ "plan": plan.lines() }))?;
         }
@@ -44,8 +44,10 @@ impl Apply {
                 done.iter().map(|it| json!({ "kind": it.kind.to_string(), "name": it.name, "is": word(it.saved) }));
             print::json(&json!({ "items": items.collect::<Vec<_>>() }))?;
         } else {
-            println!("Done:");
-            done.iter().for_each(|it| println!("  {:9} {:9} {}", word(it.saved), it.kind.to_string(), it.name));
+            print::line("Done:")?;
+            done.iter().try_for_each(|it| {
+                print::line(format_args!("  {:9} {:9} {}", word(it.saved), it.kind.to_string(), it.name))
+            })?;
         }
         app.database.close().await?;
         Ok(ExitCode::SUCCESS)

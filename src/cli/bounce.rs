@@ -5,7 +5,7 @@ use std::{io::Read, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::Place;
+use super::{Place, print};
 use crate::run::receipt::{self, Taken};
 
 /// What a mail server understands as "try again later" (sysexits.h, EX_TEMPFAIL).
@@ -24,7 +24,7 @@ impl Bounce {
         match take(place).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("postbook: {error:#}");
+                print::note(format_args!("postbook: {error:#}"));
                 ExitCode::from(LATER)
             }
         }
@@ -43,7 +43,7 @@ async fn take(place: &Place) -> Result<()> {
         Taken::Other => "it is no report of a mail that came back",
     };
     if !place.json {
-        println!("{text}");
+        print::line(text)?;
     }
     Ok(())
 }

@@ -40,7 +40,11 @@ impl Calendar {
         if place.json {
             print::json(&json!({ "items": dues }))?;
         } else {
-            print::table(["batch", "local", "UTC", "for", "", "run", ""], dues.into_iter().map(row));
+            print::table(
+                "No batch fires or fired on these dates.",
+                ["batch", "local", "UTC", "for", "", "run", ""],
+                dues.into_iter().map(row),
+            )?;
         }
         app.database.close().await
     }

@@ -106,8 +106,8 @@ fn told(place: &Place, findings: &[Finding]) -> Result<()> {
     }
     for finding in findings {
         match &finding.result {
-            Ok(text) => println!("ok     {}: {text}", finding.what),
-            Err(text) => println!("FAULT  {}: {text}", finding.what),
+            Ok(text) => print::line(format_args!("ok     {}: {text}", finding.what))?,
+            Err(text) => print::line(format_args!("FAULT  {}: {text}", finding.what))?,
         }
     }
     Ok(())

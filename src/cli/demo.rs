@@ -13,7 +13,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Place, log_to_stderr,
+    Place, log_to_stderr, print,
     show::{all, book_table, write},
     up::stop_on_signal,
     watch::watch,
@@ -54,10 +54,10 @@ impl Demo {
         let outbox = place.data.join("outbox");
         let config = settings(&outbox, &reports)?;
         log_to_stderr(&config, "warn");
-        println!("Postbook demo: data in {}, report server at {}", place.data.display(), reports.url);
+        print::line(format_args!("Postbook demo: data in {}, report server at {}", place.data.display(), reports.url))?;
         let grace = config.engine.grace;
         let app = App::open(config, &place.data, false).await?;
-        println!("  private Postgres ready after {:.1} s", began.elapsed().as_secs_f32());
+        print::line(format_args!("  private Postgres ready after {:.1} s", began.elapsed().as_secs_f32()))?;
         if let Some(pause) = app.check_in(false).await? {
             bail!("all sending is paused ({}); see `postbook sending`", pause.why);
         }
@@ -67,7 +67,7 @@ impl Demo {
         let show = async {
             // Once the node stops, nothing happens any more that could be waited for.
             let good = stop.run_until_cancelled(show(&app, place, &outbox)).await.unwrap_or(Ok(false))?;
-            println!("  {:.1} s in all", began.elapsed().as_secs_f32());
+            print::line(format_args!("  {:.1} s in all", began.elapsed().as_secs_f32()))?;
             if self.once || !good {
                 stop.cancel();
             }
@@ -136,8 +136,9 @@ async fn run_node(app: &App, once: bool, stop: CancellationToken) -> Result<()> 
     let issued = if once { None } else { Some(demo_token(app).await?) };
     app.run(roles, stop, |address| {
         if let (Some(address), Some(token)) = (address, issued) {
-            println!("  the API is open at {address}/api/docs; ^C stops it; token: {token}");
+            print::line(format_args!("  the API is open at {address}/api/docs; ^C stops it; token: {token}"))?;
         }
+        Ok(())
     })
     .await
 }
@@ -155,18 +156,18 @@ async fn demo_token(app: &App) -> Result<String> {
 /// Runs the batch, and shows its book and its files. True when it came out as meant.
 async fn show(app: &App, place: &Place, outbox: &Path) -> Result<bool> {
     let run = start(app).await?;
-    println!("  run {run} of {BATCH}:");
+    print::line(format_args!("  run {run} of {BATCH}:"))?;
     let ended = watch(&app.database.pool, run).await?;
-    book_table(&all(&app.database.pool, run, Purpose::Document).await?);
+    book_table(&all(&app.database.pool, run, Purpose::Document).await?)?;
     let file = place.data.join(format!("run-{run}.zip"));
     let bytes = write(app, run, &file).await?;
-    println!("  all files with their manifest: {} ({bytes} bytes)", file.display());
-    println!("  mails: {}/*.eml", outbox.display());
+    print::line(format_args!("  all files with their manifest: {} ({bytes} bytes)", file.display()))?;
+    print::line(format_args!("  mails: {}/*.eml", outbox.display()))?;
     let good = ended.state == RunState::Partial && ended.counts == MEANT;
     if good {
-        println!("  Carla's mailbox was refused on purpose; everything else was delivered.");
+        print::line("  Carla's mailbox was refused on purpose; everything else was delivered.")?;
     } else {
-        println!("  The run should have delivered 6 and failed 3 of 9 transmissions, and did not.");
+        print::line("  The run should have delivered 6 and failed 3 of 9 transmissions, and did not.")?;
     }
     Ok(good)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Place;
+use super::{Place, print};
 use crate::{
     account,
     app::App,
@@ -47,7 +47,7 @@ impl Export {
                 count += 1;
             }
         }
-        println!("{count} files written below {}", self.dir.display());
+        print::line(format_args!("{count} files written below {}", self.dir.display()))?;
         app.database.close().await
     }
 }

@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod export;
 mod people;
+mod pickup;
 mod print;
 mod reports;
 mod runs;
@@ -97,6 +98,9 @@ enum Command {
     Resend(runs::Resend),
     /// Settles an uncertain transmission.
     Settle(runs::Settle),
+    /// Withdraws links that stand for files.
+    #[command(subcommand)]
+    Pickup(pickup::Pickup),
     /// Takes in a mail that came back, as a mail server hands it over: `postbook bounce < message`.
     Bounce(bounce::Bounce),
     /// Shows whether sending is paused and what waits; pauses it, lets it go, drops it.
@@ -152,7 +156,7 @@ pub fn main() -> ExitCode {
 
 fn ended(result: Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("postbook: {error:#}");
+        print::note(format_args!("postbook: {error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -179,6 +183,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Release(act) => act.run(&place, runs::Deed::Release).await?,
         Command::Resend(resend) => resend.run(&place).await?,
         Command::Settle(settle) => settle.run(&place).await?,
+        Command::Pickup(pickup) => pickup.run(&place).await?,
         Command::Bounce(bounce) => return Ok(bounce.run(&place).await),
         Command::Sending(sending) => sending.run(&place).await?,
         Command::Calendar(calendar) => calendar.run(&place).await?,
@@ -193,7 +198,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Bench(bench) => {
             let config = place.config()?;
             log_to_stderr(&config, "warn");
-            bench.run(place.json, up::stop_on_signal(config.engine.grace)?).await?;
+            print::line(bench.run(place.json, up::stop_on_signal(config.engine.grace)?).await?)?;
         }
         Command::RenderChild { .. } => {}
     }
@@ -229,6 +234,8 @@ pub(crate) fn log_to_stderr(config: &Config, level: &str) {
         Err(_) => filter,
     };
     let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Where nobody reads standard error any more, nothing can be said there about it either.
+    let logger = logger.log_internal_errors(false);
     // A second logger in one process is refused; the first one goes on.
     let _ = match config.log.format {
         LogFormat::Text => logger.with_target(false).try_init(),

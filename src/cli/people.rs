@@ -113,10 +113,7 @@ async fn added(app: &App, place: &Place, add: Add) -> Result<()> {
     account::save(&app.database.pool, &author(app), user, Expect::Absent).await?;
     match account::get(&app.database.pool, &name).await? {
         Some(user) if place.json => print::json(&user),
-        _ => {
-            println!("user {name} added; `postbook token new {name}` makes a token for the API");
-            Ok(())
-        }
+        _ => print::line(format_args!("user {name} added; `postbook token new {name}` makes a token for the API")),
     }
 }
 
@@ -126,6 +123,7 @@ async fn listed(app: &App, place: &Place) -> Result<()> {
         return print::json(&json!({ "items": users }));
     }
     print::table(
+        "There are no users; `postbook user add` adds one.",
         ["name", "title", "role", "e-mail", "monitor", "enabled"],
         users.into_iter().map(|user| {
             let email = user.contacts.get("email").cloned().unwrap_or_default();
@@ -133,8 +131,7 @@ async fn listed(app: &App, place: &Place) -> Result<()> {
             let monitor = if user.monitor { format!("by {}", user.monitor_channel) } else { "no".to_owned() };
             [user.name, user.title, print::word(&user.role), email, monitor, yes(user.enabled)]
         }),
-    );
-    Ok(())
+    )
 }
 
 /// What is done about tokens.
@@ -170,7 +167,7 @@ impl Token {
                 if place.json {
                     print::json(&issued)?;
                 } else {
-                    println!("{}", issued.token);
+                    print::line(issued.token)?;
                 }
             }
             Self::Revoke { token } => {
@@ -184,6 +181,7 @@ impl Token {
                     print::json(&json!({ "items": tokens }))?;
                 } else {
                     print::table(
+                        "There are no tokens; `postbook token new USER` makes one.",
                         ["no.", "user", "title", "scope", "made", "last used", "revoked"],
                         tokens.into_iter().map(|it| {
                             [
@@ -196,7 +194,7 @@ impl Token {
                                 print::time(it.revoked_at),
                             ]
                         }),
-                    );
+                    )?;
                 }
             }
         }

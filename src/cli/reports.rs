@@ -44,7 +44,7 @@ impl Digest {
             None if place.json => print::json(&digest)?,
             None => {
                 let message = Desk::open(engine).await?.message(engine, (digest.subject(), "digest"), &params)?;
-                println!("{}", lines(&message.text));
+                print::line(lines(&message.text))?;
             }
         }
         app.database.close().await
@@ -71,7 +71,11 @@ impl Reports {
         match &pdf {
             Some(file) => write(&app, (file, "scheduled", today), &json!({ "scheduled": all })).await?,
             None if place.json => print::json(&json!({ "items": all }))?,
-            None => print::table(["batch", "user", "documents", "schedule", "next"], all.into_iter().map(row)),
+            None => print::table(
+                "No enabled batch has a schedule.",
+                ["batch", "user", "documents", "schedule", "next"],
+                all.into_iter().map(row),
+            )?,
         }
         app.database.close().await
     }

@@ -85,7 +85,7 @@ async fn told(app: &App, place: &Place, run: RunId) -> Result<()> {
         return print::json(&run);
     }
     let counts = run.counts;
-    println!(
+    print::line(format_args!(
         "run {} of {}: {} ({} sent, {} failed, {} skipped, {} on their way)",
         run.id,
         run.batch,
@@ -93,9 +93,8 @@ async fn told(app: &App, place: &Place, run: RunId) -> Result<()> {
         counts.delivered + counts.accepted,
         counts.failed,
         counts.skipped,
-        counts.open(),
-    );
-    Ok(())
+        counts.open()
+    ))
 }
 
 /// Says what a run would do.
@@ -116,22 +115,26 @@ impl Preview {
         if place.json {
             print::json(&preview)?;
         } else {
-            shown(&preview);
+            shown(&preview)?;
         }
         app.database.close().await
     }
 }
 
-fn shown(preview: &run::Preview) {
-    println!("{} for {}, as {}. {}", preview.batch, preview.business_date, preview.run_as, preview.policy);
-    println!(
+fn shown(preview: &run::Preview) -> Result<()> {
+    print::line(format_args!(
+        "{} for {}, as {}. {}",
+        preview.batch, preview.business_date, preview.run_as, preview.policy
+    ))?;
+    print::line(format_args!(
         "{} recipients: {} transmissions would be sent, {} skipped, {} would fail.",
         preview.recipients, preview.queued, preview.skipped, preview.failed
-    );
+    ))?;
     for fault in &preview.faults {
-        println!("In the way: {fault}");
+        print::line(format_args!("In the way: {fault}"))?;
     }
     print::table(
+        "It has no documents.",
         ["document", "file", "pages", "bytes", "fault"],
         preview.documents.iter().map(|document| {
             [
@@ -142,8 +145,9 @@ fn shown(preview: &run::Preview) {
                 document.reason.as_ref().or(document.not_faxed.as_ref()).map(|it| it.text.clone()).unwrap_or_default(),
             ]
         }),
-    );
+    )?;
     print::table(
+        "Nobody would get anything.",
         ["recipient", "channel", "contact", "documents", "comes to", "state", "why"],
         preview.transmissions.iter().chain(&preview.missing).map(|it| {
             [
@@ -156,7 +160,7 @@ fn shown(preview: &run::Preview) {
                 it.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default(),
             ]
         }),
-    );
+    )
 }
 
 /// What is paid for: pages and seconds of a fax, parts of a text message and the letters that make them more.
@@ -234,7 +238,7 @@ impl Resend {
                 audit::note(&app.database.pool, &author(&app), deed).await?;
             }
             if !place.json {
-                println!("transmission {transmission} is sent again as {copy}");
+                print::line(format_args!("transmission {transmission} is sent again as {copy}"))?;
             }
             sent.push(json!({ "transmission": transmission, "again": copy }));
         }
@@ -264,7 +268,7 @@ impl Settle {
         if place.json {
             print::json(&settled)?;
         } else {
-            println!("transmission {} is {} now", settled.id, print::word(&settled.state));
+            print::line(format_args!("transmission {} is {} now", settled.id, print::word(&settled.state)))?;
         }
         app.database.close().await
     }

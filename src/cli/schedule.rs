@@ -78,7 +78,7 @@ impl Preview {
         let mut schedule = match self.written().read() {
             Ok(schedule) => schedule,
             Err(flaws) => {
-                flaws.iter().for_each(|flaw| eprintln!("postbook: {}: {}", flaw.field, flaw.text));
+                flaws.iter().for_each(|flaw| print::note(format_args!("postbook: {}: {}", flaw.field, flaw.text)));
                 return Ok(ExitCode::from(2));
             }
         };
@@ -100,12 +100,14 @@ impl Preview {
             )?;
             return Ok(ExitCode::SUCCESS);
         }
-        table(&items);
-        println!("{} in {}.", schedule.rule, schedule.zone);
-        left_out.iter().flat_map(|it| &it.notes).for_each(|note| println!("{}", note.text));
-        schedule.policies().iter().for_each(|policy| println!("{policy}"));
+        table(&items)?;
+        print::line(format_args!("{} in {}.", schedule.rule, schedule.zone))?;
+        left_out.iter().flat_map(|it| &it.notes).try_for_each(|note| print::line(&note.text))?;
+        schedule.policies().iter().try_for_each(print::line)?;
         if counted {
-            println!("It is counted from {from} here; a schedule counts from its `starts`, which --starts sets.");
+            print::line(format_args!(
+                "It is counted from {from} here; a schedule counts from its `starts`, which --starts sets."
+            ))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -174,7 +176,7 @@ fn read(path: &Path) -> Result<Calendar> {
     })
 }
 
-fn table(items: &[Occurrence]) {
+fn table(items: &[Occurrence]) -> Result<()> {
     let rows = items.iter().map(|it| {
         let notes: Vec<_> = it.notes.iter().map(|note| note.text.as_str()).collect();
         [
@@ -184,5 +186,5 @@ fn table(items: &[Occurrence]) {
             notes.join("; "),
         ]
     });
-    print::table(["local time", "UTC", "offset", "notes"], rows);
+    print::table("There are no dates to show.", ["local time", "UTC", "offset", "notes"], rows)
 }

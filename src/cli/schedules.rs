@@ -87,8 +87,11 @@ async fn listed(app: &App, place: &Place, batch: Option<&str>) -> Result<()> {
     if place.json {
         return print::json(&json!({ "items": schedules }));
     }
-    print::table(["batch", "", "schedule", "zone", "next", "fires", ""], schedules.into_iter().map(row));
-    Ok(())
+    print::table(
+        "There are no schedules to show.",
+        ["batch", "", "schedule", "zone", "next", "fires", ""],
+        schedules.into_iter().map(row),
+    )
 }
 
 fn row(it: Scheduled) -> [String; 7] {
@@ -118,6 +121,5 @@ fn filled(filled: Vec<Filled>, place: &Place) -> Result<()> {
         let run = it.run.map(|run| run.to_string()).unwrap_or_default();
         [it.key, it.business_date.to_string(), it.outcome.to_owned(), run]
     });
-    print::table(["occurrence", "for", "", "run"], rows);
-    Ok(())
+    print::table("There was nothing to run afterwards.", ["occurrence", "for", "", "run"], rows)
 }

@@ -76,7 +76,7 @@ impl Sending {
         if place.json {
             print::json(&shown)?
         } else {
-            tell(&shown)
+            tell(&shown)?
         }
         app.database.close().await
     }
@@ -90,18 +90,21 @@ impl Dropped {
             None => sending::drop_all(&app.engine, (&by, &why)).await?,
         };
         if !place.json {
-            println!("dropped: {}", json!(runs));
+            print::line(format_args!("dropped: {}", json!(runs)))?;
         }
         Ok(())
     }
 }
 
-fn tell(shown: &Shown) {
+fn tell(shown: &Shown) -> Result<()> {
     match (&shown.why, &shown.by) {
-        (Some(why), Some(by)) => println!("Sending is PAUSED since {} by {by}: {why}", print::time(shown.since)),
-        _ => println!("Sending is not paused."),
+        (Some(why), Some(by)) => {
+            print::line(format_args!("Sending is PAUSED since {} by {by}: {why}", print::time(shown.since)))?
+        }
+        _ => print::line("Sending is not paused.")?,
     }
     print::table(
+        "Nothing waits to be sent.",
         ["run", "batch", "for", "state", "what", "channel", "account", "queued", "oldest due", ""],
         shown.waiting.iter().map(|it| {
             [
@@ -117,9 +120,10 @@ fn tell(shown: &Shown) {
                 if it.released { "let go".to_owned() } else { String::new() },
             ]
         }),
-    );
+    )?;
     if shown.paused {
-        println!("Let it go:  postbook sending release --reason \"...\"   (or with --run RUN, one run)");
-        println!("Drop it:    postbook sending drop --run RUN|--all --reason \"...\"");
+        print::line("Let it go:  postbook sending release --reason \"...\"   (or with --run RUN, one run)")?;
+        print::line("Drop it:    postbook sending drop --run RUN|--all --reason \"...\"")?;
     }
+    Ok(())
 }

@@ -45,6 +45,7 @@ impl Runs {
             print::json(&json!({ "items": runs }))?;
         } else {
             print::table(
+                "There are no runs to show.",
                 ["run", "batch", "for", "state", "sent", "failed", "skipped", "open", "started", "ended"],
                 runs.iter().map(|run| {
                     [
@@ -60,7 +61,7 @@ impl Runs {
                         print::time(run.ended_at),
                     ]
                 }),
-            );
+            )?;
         }
         app.database.close().await
     }
@@ -82,23 +83,28 @@ impl Show {
         if place.json {
             print::json(&json!({ "run": run, "transmissions": transmissions, "notices": notices }))?;
         } else {
-            println!(
+            print::line(format_args!(
                 "run {} of {} for {}: {}, {}",
                 run.id,
                 run.batch,
                 run.business_date,
                 print::word(&run.state),
                 run.cause.key
-            );
+            ))?;
             if let Some(at) = run.files_purged_at {
-                println!("Its files were purged on {}.", at.date_naive());
+                print::line(format_args!("Its files were purged on {}.", at.date_naive()))?;
             }
             if let Some(reason) = &run.reason {
-                println!("It could not begin: {}", print::reason(Some(reason)));
+                print::line(format_args!("It could not begin: {}", print::reason(Some(reason))))?;
             }
-            book_table(&transmissions);
+            book_table(&transmissions)?;
             for notice in &notices {
-                println!("Told {} <{}>: {}", notice.recipient, notice.contact, print::word(&notice.state));
+                print::line(format_args!(
+                    "Told {} <{}>: {}",
+                    notice.recipient,
+                    notice.contact,
+                    print::word(&notice.state)
+                ))?;
             }
         }
         app.database.close().await
@@ -106,8 +112,9 @@ impl Show {
 }
 
 /// Prints transmissions as the book's table.
-pub(crate) fn book_table(transmissions: &[Transmission]) {
+pub(crate) fn book_table(transmissions: &[Transmission]) -> Result<()> {
     print::table(
+        "It has no transmissions.",
         ["no.", "document", "recipient", "channel", "contact", "state", "sent", "proof or reason"],
         transmissions.iter().map(|it| {
             let titles: Vec<_> = it.documents.iter().map(|document| document.title.clone()).collect();
@@ -128,7 +135,7 @@ pub(crate) fn book_table(transmissions: &[Transmission]) {
                 },
             ]
         }),
-    );
+    )
 }
 
 /// All transmissions of a run.
@@ -158,7 +165,7 @@ impl Zip {
         if place.json {
             print::json(&json!({ "file": self.file, "bytes": bytes }))?;
         } else {
-            println!("{} ({bytes} bytes)", self.file.display());
+            print::line(format_args!("{} ({bytes} bytes)", self.file.display()))?;
         }
         app.database.close().await
     }

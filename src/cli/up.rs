@@ -85,34 +85,39 @@ async fn node(place: &Place, roles: Roles, (name, safe): (Option<String>, Safe))
         app.engine.settings.worker = format!("{name}-{}", app.engine.settings.worker);
     }
     if let Some(pause) = app.check_in(safe.paused).await? {
-        warn(&pause);
+        warn(&pause)?;
     }
     if roles.doors {
         welcome(&app).await?;
     }
     let node = app.engine.settings.worker.clone();
     let ready = |address: Option<String>| match address {
-        Some(address) => println!("postbook is open at {address}/api/docs; ^C stops it"),
-        None => println!("postbook works as {node}; ^C stops it"),
+        Some(address) => print::line(format_args!("postbook is open at {address}/api/docs; ^C stops it")),
+        None => print::line(format_args!("postbook works as {node}; ^C stops it")),
     };
     app.run(roles, stop, ready).await?;
     app.database.close().await
 }
 
 /// Nobody should wonder why nothing is sent.
-fn warn(pause: &Pause) {
+fn warn(pause: &Pause) -> Result<()> {
     tracing::warn!(why = pause.why, by = pause.by, since = %pause.at, "sending is paused until it is released");
-    println!("SENDING IS PAUSED since {} by {}: {}", print::time(Some(pause.at)), pause.by, pause.why);
-    println!("  What waits:  postbook sending");
-    println!("  Let it go:   postbook sending release --reason \"...\"   (with --run RUN, one run)");
-    println!("  Drop it:     postbook sending drop --run RUN|--all --reason \"...\"");
+    print::line(format_args!(
+        "SENDING IS PAUSED since {} by {}: {}",
+        print::time(Some(pause.at)),
+        pause.by,
+        pause.why
+    ))?;
+    print::line("  What waits:  postbook sending")?;
+    print::line("  Let it go:   postbook sending release --reason \"...\"   (with --run RUN, one run)")?;
+    print::line("  Drop it:     postbook sending drop --run RUN|--all --reason \"...\"")
 }
 
 /// Gives the first administrator a token, because nobody could get in otherwise.
 async fn welcome(app: &App) -> Result<()> {
     if let Some(issued) = account::first_admin(&app.database.pool, app.engine.clock.now()).await? {
-        println!("There was no administrator yet, so there is one now, `admin`. Its token, shown this once:");
-        println!("  {}", issued.token);
+        print::line("There was no administrator yet, so there is one now, `admin`. Its token, shown this once:")?;
+        print::line(format_args!("  {}", issued.token))?;
     }
     Ok(())
 }
@@ -131,10 +136,10 @@ pub(crate) fn stop_on_signal(grace: Duration) -> Result<CancellationToken> {
             }
         };
         signal().await;
-        eprintln!("postbook: stopping; what is being sent is finished first (^C again ends at once)");
+        print::note("postbook: stopping; what is being sent is finished first (^C again ends at once)");
         stopping.cancel();
         let _ = tokio::time::timeout(grace, signal()).await;
-        eprintln!("postbook: ended without waiting for what was being sent; it is uncertain now");
+        print::note("postbook: ended without waiting for what was being sent; it is uncertain now");
         std::process::exit(1);
     });
     Ok(stop)

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sqlx::PgPool;
 
-use super::print::word;
+use super::print::{self, word};
 use crate::{
     id::RunId,
     run::{
@@ -36,13 +36,15 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
         for entry in book::log(db, run, line).await? {
             line = entry.number;
             moved = std::time::Instant::now();
-            bar.suspend(|| eprintln!("  {}  {}", entry.at.format("%H:%M:%S"), super::print::one_line(&entry.text)));
+            bar.suspend(|| {
+                print::note(format_args!("  {}  {}", entry.at.format("%H:%M:%S"), print::one_line(&entry.text)))
+            });
         }
         show(&bar, &seen);
         if looks.is_multiple_of(ASK)
             && let Some(news) = awaited(db, &seen).await?.filter(|news| Some(news) != told.as_ref())
         {
-            bar.suspend(|| eprintln!("  {}", super::print::one_line(&news)));
+            bar.suspend(|| print::note(format_args!("  {}", print::one_line(&news))));
             moved = std::time::Instant::now();
             told = Some(news);
         }
@@ -59,7 +61,7 @@ pub(crate) async fn watch(db: &PgPool, run: RunId) -> Result<Run> {
                     "nothing happens: is the run held or paused, or is no worker running (`postbook up`)?".to_owned()
                 }
             };
-            bar.suspend(|| eprintln!("  {}", super::print::one_line(&why)));
+            bar.suspend(|| print::note(format_args!("  {}", print::one_line(&why))));
             moved = std::time::Instant::now();
             if seen.state == RunState::Held {
                 bar.finish_and_clear();

@@ -83,6 +83,13 @@ impl Expressions {
         self.environment.template_from_str(&source).map(drop).map_err(|error| explain(&error, &source))
     }
 
+    /// Whether `source` reads the variable `name`.
+    pub fn reads(&self, source: &str, name: &str) -> bool {
+        let source = date::rewrite(source);
+        let template = self.environment.template_from_str(&source);
+        template.is_ok_and(|template| template.undeclared_variables(false).contains(name))
+    }
+
     /// The value of a parameter: text with `{{` or `{%` in it is an expression, anything else stands for itself.
     pub fn evaluate(&self, value: &Value, context: &Context) -> Result<Value, TextError> {
         match expression(value) {

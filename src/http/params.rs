@@ -1,9 +1,24 @@
 //! What stands behind the question mark of a path.
 
-use axum::{extract::Query, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::request::Parts,
+};
 use serde::de::DeserializeOwned;
 
 use super::Problem;
+
+/// What a request asks for behind its question mark, as far as a `T` knows it.
+#[derive(Debug)]
+pub(super) struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        params(parts).map(Self)
+    }
+}
 
 /// The parameters of a request that a `T` knows.
 ///

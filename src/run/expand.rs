@@ -18,14 +18,14 @@ use super::{
     Engine, RunState, StepState,
     claim::{Held, claim},
     frozen::{self, Frozen},
-    log, once,
+    log, notify, once,
     plan::{self, Planner},
     survey,
 };
 use crate::{
     catalog,
     document::Failure,
-    id::{ItemId, RevisionId, RunId, StepId},
+    id::{ItemId, RevisionId, RunId, StepId, TransmissionId},
     monitor::{
         alarm,
         unusual::{self, Expanded},
@@ -163,10 +163,15 @@ async fn finish(engine: &Engine, claim: &Held, frozen: &Frozen) -> Result<()> {
     let node = frozen.workflow.node(&claim.name).context("the step is not in its workflow")?;
     let render = node.on_success.as_deref().context("an expansion leads nowhere")?;
     let transmit = frozen.workflow.node(render).and_then(|node| node.on_success.as_deref());
-    let record = transmit.and_then(|name| frozen.workflow.node(name)?.on_success.as_deref());
-    let record = record.context("the items of a workflow lead to no step that records")?;
+    let transmit = transmit.context("the items of a workflow lead to no step that transmits")?;
+    let record = frozen.workflow.node(transmit).and_then(|node| node.on_success.as_deref());
+    let record = record.context("the transmissions of a workflow lead to no step that records")?;
     let mut hints = first_steps(&mut db, claim.run, render, now).await?;
     let items = hints.len();
+    if frozen.batch.documents.is_empty() {
+        let bare = bare(&mut db, claim.run).await?;
+        hints.extend(notify::steps(&mut db, claim.run, transmit, &bare, now).await?);
+    }
     hints.push(record_step(&mut db, claim.run, record, now).await?);
     weigh(engine, &mut db, frozen, now).await?;
     log::write(
@@ -198,6 +203,20 @@ async fn first_steps(db: &mut PgConnection, run: RunId, name: &str, now: DateTim
     .await
     .with_context(|| format!("adding the first steps of run {run}"))?;
     Ok(steps.into_iter().map(|id| Hint { kind: Kind::Render, id }).collect())
+}
+
+/// What carries words alone, and waits for nothing.
+async fn bare(db: &mut PgConnection, run: RunId) -> Result<Vec<TransmissionId>> {
+    sqlx::query_scalar!(
+        r#"
+        select id as "id: TransmissionId" from transmission
+         where run = $1 and purpose = 'document' and state = 'queued' and waiting = 0
+        "#,
+        run as RunId,
+    )
+    .fetch_all(db)
+    .await
+    .with_context(|| format!("reading what run {run} sends without documents"))
 }
 
 async fn record_step(db: &mut PgConnection, run: RunId, name: &str, now: DateTime<Utc>) -> Result<Hint> {

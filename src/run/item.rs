@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{
     Engine,
     claim::{self, Claim},
-    plan::Recipient,
+    plan::{Recipient, RecipientColumns},
     together::Wish,
 };
 use crate::id::{DocumentRevisionId, ItemId, RecipientId, StepId};
@@ -67,19 +67,16 @@ async fn read(db: &mut PgConnection, claims: &[Claim]) -> Result<HashMap<ItemId,
     .fetch_all(db)
     .await
     .with_context(|| format!("reading {} items", ids.len()))?;
-    let empty = || Value::Object(Map::new());
     let mut items = HashMap::with_capacity(rows.len());
     for row in rows {
-        let recipient = match row.recipient {
-            Some(id) => Some(Recipient {
-                id,
-                position: row.position.unwrap_or_default(),
-                name: row.name.unwrap_or_default(),
-                contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-                params: serde_json::from_value(row.own.unwrap_or_else(empty))?,
-            }),
-            None => None,
+        let columns = RecipientColumns {
+            id: row.recipient,
+            position: row.position,
+            name: row.name,
+            contacts: row.contacts,
+            params: row.own,
         };
+        let recipient = columns.read()?;
         items.insert(row.item, Item { id: row.item, revision: row.revision, params: row.params, recipient });
     }
     Ok(items)

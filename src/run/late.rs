@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::{
     Engine, RunState, StepState, TransmissionState, act,
     awaited::{self, Expected},
-    link, log, record, rescue,
+    followed, link, log, record, rescue,
     verdict::{self, Closing, Verdict},
 };
 use crate::{
@@ -140,6 +140,9 @@ async fn put(db: &mut PgConnection, closing: &Closing, verdict: &Verdict, now: D
     .with_context(|| format!("settling transmission {} late", closing.transmission))?;
     if settled.rows_affected() == 0 {
         return Ok(false);
+    }
+    if verdict.proof.is_some() {
+        followed::admit(db, closing.transmission).await?;
     }
     let state = if verdict.next_at.is_some() { StepState::Ready } else { verdict.step };
     sqlx::query!(

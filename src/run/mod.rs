@@ -17,6 +17,7 @@ mod errand;
 mod expand;
 mod fetch;
 pub mod files;
+mod followed;
 mod frozen;
 mod item;
 mod late;

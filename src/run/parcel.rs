@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     claim::AGREEMENT,
     frozen::{self, Frozen},
     link::{self, Link},
-    plan::Recipient,
+    plan::{Recipient, RecipientColumns},
     rendition::{self, Rendition},
     together::Wish,
 };
@@ -128,19 +128,16 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
     .fetch_all(db)
     .await
     .with_context(|| format!("reading the transmissions of {} steps", steps.len()))?;
-    let empty = || Value::Object(Map::new());
     let mut found = HashMap::with_capacity(rows.len());
     for row in rows {
-        let recipient = match row.id {
-            Some(id) => Some(Recipient {
-                id,
-                position: row.position.unwrap_or_default(),
-                name: row.recipient_name.clone(),
-                contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-                params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
-            }),
-            None => None,
+        let columns = RecipientColumns {
+            id: row.id,
+            position: row.position,
+            name: Some(row.recipient_name.clone()),
+            contacts: row.contacts,
+            params: row.params,
         };
+        let recipient = columns.read()?;
         let one = Found {
             run: row.run,
             transmission: row.transmission,

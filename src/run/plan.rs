@@ -16,6 +16,7 @@ use self::duplicate::Duplicates;
 use super::{Engine, TransmissionState, frozen::Frozen};
 use crate::{
     catalog::{Batch, EntrySource},
+    channel::Carries,
     contact::{Contacts, Country, policy::Candidate},
     document::{
         Context, Document, Expressions,
@@ -43,6 +44,30 @@ impl Recipient {
         seen.insert("name".to_owned(), json!(self.name));
         seen.insert("params".to_owned(), json!(self.params));
         Value::Object(seen)
+    }
+}
+
+/// The columns of a recipient as an outer join gives them: empty where there is none.
+#[derive(Debug, Default)]
+pub(super) struct RecipientColumns {
+    pub id: Option<RecipientId>,
+    pub position: Option<i32>,
+    pub name: Option<String>,
+    pub contacts: Option<Value>,
+    pub params: Option<Value>,
+}
+
+impl RecipientColumns {
+    pub(super) fn read(self) -> Result<Option<Recipient>> {
+        let empty = || Value::Object(Map::new());
+        let Some(id) = self.id else { return Ok(None) };
+        Ok(Some(Recipient {
+            id,
+            position: self.position.unwrap_or_default(),
+            name: self.name.unwrap_or_default(),
+            contacts: serde_json::from_value(self.contacts.unwrap_or_else(empty)).context("reading contacts")?,
+            params: serde_json::from_value(self.params.unwrap_or_else(empty)).context("reading parameters")?,
+        }))
     }
 }
 
@@ -96,6 +121,8 @@ pub struct Planner<'a> {
     pub documents: &'a [(DocumentRevisionId, Document)],
     /// The channels that have an account.
     pub channels: BTreeSet<String>,
+    /// Those of them whose account cannot carry what the batch sends, with the reason.
+    unfit: BTreeMap<String, Reason>,
     /// Where numbers are that do not say.
     pub country: Option<Country>,
     /// How many recipients the batch lists; those of its audience have the places behind them.
@@ -133,6 +160,7 @@ impl<'a> Planner<'a> {
             params: &frozen.params,
             documents,
             channels: engine.channels.channels(),
+            unfit: unfit(engine, frozen),
             country: frozen.batch.country.or(engine.country),
             listed,
             expressions: &engine.toolbox.expressions,
@@ -142,7 +170,13 @@ impl<'a> Planner<'a> {
 
     /// The contacts of `recipient`, parsed.
     pub(super) fn candidates(&self, recipient: &Recipient) -> Vec<Candidate> {
-        self.batch.policy.candidates(&recipient.contacts, &self.channels, self.country)
+        let mut candidates = self.batch.policy.candidates(&recipient.contacts, &self.channels, self.country);
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.contact.is_ok()) {
+            if let Some(reason) = self.unfit.get(&candidate.channel) {
+                candidate.contact = Err(reason.clone());
+            }
+        }
+        candidates
     }
 
     /// What `recipient` gets, who follows all that were worked out before.
@@ -197,14 +231,14 @@ impl<'a> Planner<'a> {
         document_context(self.context.clone(), document, Value::Object(Map::new()), recipient)
     }
 
-    /// The transmissions to one contact: one with everything, or one for each document.
+    /// The transmissions to one contact: one with everything, or one for each document, or one with words alone.
     fn parcels(
         &self,
         recipient: &Recipient,
         (channel, contact, skip): (String, String, Option<Reason>),
         items: &[PlannedItem],
     ) -> Vec<PlannedTransmission> {
-        let parcels: Vec<(String, &[PlannedItem])> = if self.batch.bundle {
+        let parcels: Vec<(String, &[PlannedItem])> = if self.batch.bundle || self.documents.is_empty() {
             vec![("all".to_owned(), items)]
         } else {
             (0..self.documents.len()).map(|at| (at.to_string(), items.get(at..=at).unwrap_or_default())).collect()
@@ -231,6 +265,26 @@ impl<'a> Planner<'a> {
             })
             .collect()
     }
+}
+
+/// The channels whose accounts cannot carry what the batch sends.
+fn unfit(engine: &Engine, frozen: &Frozen) -> BTreeMap<String, Reason> {
+    let bare = frozen.batch.documents.is_empty();
+    let why = |carries| match carries {
+        Carries::Words if !bare => {
+            Some(("words-only", "a text message carries words only, and the batch sends documents"))
+        }
+        Carries::Files if bare => Some(("no-files", "there is nothing to fetch by a link: the batch sends words only")),
+        _ => None,
+    };
+    let channels = engine.channels.channels().into_iter();
+    channels
+        .filter_map(|channel| {
+            let wanted = frozen.batch.accounts.get(&channel).map(String::as_str);
+            let (code, text) = why(engine.channels.pick(&channel, wanted)?.carries())?;
+            Some((channel, Reason::new(Scope::Document, code, text)))
+        })
+        .collect()
 }
 
 /// What expressions and templates of one document see; the recipient only when it is personal.

@@ -9,14 +9,14 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
     Engine,
-    allowance::{self, Asker, Lesson, Permission},
+    allowance::{self, Permission, Put},
     errand::{self, Begun, Done, Halt, name_of},
-    plan::Recipient,
+    plan::{Recipient, RecipientColumns},
 };
 use crate::{
     channel::{File, Message, Outcome, Parcel, Proof, account::Account},
@@ -134,9 +134,9 @@ impl Try<'_> {
         let permit = || engine.leases.still_hold(claim, self.begun_at, engine.settings.lease);
         let (turn, began_at) = (account.turn().await, engine.clock.now());
         let report = account.transmit_if(parcel, &permit, turn).await;
-        let asker = Asker::Step(claim.step);
-        let lesson = Lesson { asker, run: claim.run, account: account.name(), began_at, report: &report };
-        if let Some(wait) = allowance::learn_from_step(engine, (claim.step, &lesson, probe)).await? {
+        let (step, run, name) = (claim.step, claim.run, account.name());
+        let put = Put { step, run, account: name, began_at, probe, report: &report };
+        if let Some(wait) = allowance::learn_from_step(engine, &put).await? {
             return Ok(Err(Halt::Waits(wait)));
         }
         let failed = |reason, again, after| Ok(Err(Failure { reason, again, after }.into()));
@@ -238,19 +238,16 @@ async fn cargo(engine: &Engine, run: RunId, after: Option<ArtifactId>) -> Result
     .fetch_all(&engine.db)
     .await
     .with_context(|| format!("reading what run {run} has to put"))?;
-    let empty = || Value::Object(Map::new());
     rows.into_iter()
         .map(|row| {
-            let recipient = match row.recipient {
-                Some(id) => Some(Recipient {
-                    id,
-                    position: row.position.unwrap_or_default(),
-                    name: row.name.unwrap_or_default(),
-                    contacts: serde_json::from_value(row.contacts.unwrap_or_else(empty))?,
-                    params: serde_json::from_value(row.params.unwrap_or_else(empty))?,
-                }),
-                None => None,
+            let columns = RecipientColumns {
+                id: row.recipient,
+                position: row.position,
+                name: row.name,
+                contacts: row.contacts,
+                params: row.params,
             };
+            let recipient = columns.read()?;
             let (id, file, media_type, digest) = (row.id, row.file, row.media_type, row.digest);
             Ok(Cargo { id, file, media_type, digest, created_at: row.created_at, item: row.item, recipient })
         })

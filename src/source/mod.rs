@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::reason::Reason;
 
+pub(crate) mod cause;
+pub(crate) mod client;
 pub mod data;
 pub mod http;
 pub mod place;

@@ -26,6 +26,8 @@ use sha2::{Digest, Sha256};
 pub struct Way {
     pub name: &'static str,
     pub account: Account,
+    /// What opens the account, where a server is at the other end of a connection.
+    pub config: Option<AccountConfig>,
     pub far: Box<dyn Far>,
     /// A contact of this test's own.
     pub good: String,

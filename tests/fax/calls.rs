@@ -8,9 +8,6 @@ use crate::{
     send,
 };
 
-/// How far down the header line reaches, in lines of the page.
-const HEADER: usize = 40;
-
 #[tokio::test]
 async fn three_pages_with_a_photograph_arrive_dot_by_dot_below_the_header_line() {
     let server = FaxServer::running();
@@ -27,28 +24,14 @@ async fn three_pages_with_a_photograph_arrive_dot_by_dot_below_the_header_line()
     assert!(proof.text.starts_with("3 of 3 pages received by ttyIAX"), "{proof:?}");
     assert!(transcript.contains("SEND recv MCF (message confirmation)"), "{transcript}");
     assert!(words.iter().any(|it| it == "sending page 2 of 3"), "{words:?}");
-    // What came over the other line meanwhile is not whole.
     let new = server.received().into_iter().filter(|it| !before.contains(it));
-    let received: Vec<_> = new.filter_map(|it| pages::read(&it)).collect();
-    let received = received.iter().find(|it| it.last().is_some_and(|it| below(it) == below(&sent[2])));
-    let received = received.expect("a fax with the last page that was sent");
+    let [received] = &pages::received(new, &sent[2])[..] else { panic!("one fax with the last page that was sent") };
     assert_eq!(received.len(), 3);
     for (sent, received) in sent.iter().zip(received) {
         assert_eq!(received.lines(), sent.lines());
-        assert!(below(received) == below(sent), "a page differs");
-        assert!(has_header(received) && !has_header(sent));
+        assert!(received.below_header() == sent.below_header(), "a page differs");
+        assert!(received.has_header() && !sent.has_header());
     }
-}
-
-/// The page without what the header may stand on.
-fn below(page: &pages::Page) -> &[u8] {
-    &page.0[HEADER * pages::WIDTH..]
-}
-
-/// Whether there is something left, in the middle and right above the page: who, when, which page.
-fn has_header(page: &pages::Page) -> bool {
-    let thirds = [0..pages::WIDTH / 3, pages::WIDTH / 3..pages::WIDTH * 2 / 3, pages::WIDTH * 2 / 3..pages::WIDTH];
-    thirds.into_iter().all(|third| (0..HEADER).any(|line| page.line(line)[third.clone()].iter().any(|it| *it != 0)))
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! Pages of a fax as TIFF files without compression, written and read here: a reader of its own, beside the server's.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Bytes of a line of 1728 dots.
 pub const WIDTH: usize = 216;
+
+/// How far down the header line reaches, in lines of the page.
+const HEADER: usize = 40;
 
 /// A page, a byte for eight dots, black is 1.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +23,28 @@ impl Page {
     pub fn line(&self, number: usize) -> &[u8] {
         &self.0[number * WIDTH..(number + 1) * WIDTH]
     }
+
+    /// The page without what the header may stand on.
+    pub fn below_header(&self) -> &[u8] {
+        &self.0[HEADER * WIDTH..]
+    }
+
+    /// What stands left, in the middle and right above the page: who, when, which page.
+    pub fn header(&self) -> [Vec<u8>; 3] {
+        let thirds = [0..WIDTH / 3, WIDTH / 3..WIDTH * 2 / 3, WIDTH * 2 / 3..WIDTH];
+        thirds.map(|third| (0..HEADER).flat_map(|line| self.line(line)[third.clone()].to_vec()).collect())
+    }
+
+    /// Whether there is something in each part of the header.
+    pub fn has_header(&self) -> bool {
+        self.header().iter().all(|part| part.iter().any(|byte| *byte != 0))
+    }
+}
+
+/// The faxes among `files` whose last page is `last`. What comes over another line meanwhile is not whole.
+pub fn received(files: impl IntoIterator<Item = PathBuf>, last: &Page) -> Vec<Vec<Page>> {
+    let faxes = files.into_iter().filter_map(|it| read(&it));
+    faxes.filter(|fax| fax.last().is_some_and(|page| page.below_header() == last.below_header())).collect()
 }
 
 /// Three pages of A4 in fine resolution, of which the second has a photograph: a picture in grey, as dots.

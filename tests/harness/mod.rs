@@ -2,6 +2,8 @@
 //! and no workers: `drain` does every step that is due, one after the other, until nothing is.
 #![allow(dead_code, reason = "each test program uses its part of the harness")]
 
+mod archive;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -231,22 +233,6 @@ impl TestApp {
     /// How many rows a query counts.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.db).await.expect("a count")
-    }
-
-    /// The files of a run, by their names in the archive.
-    pub async fn zip(&self, run: RunId) -> BTreeMap<String, Vec<u8>> {
-        use futures::StreamExt;
-        let pieces = run::files::zip(&self.db, &self.shelf.store, run).await.expect("an archive");
-        let pieces: Vec<_> = pieces.map(|piece| piece.expect("a piece").to_vec()).collect().await;
-        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).expect("a ZIP");
-        let mut files = BTreeMap::new();
-        for at in 0..archive.len() {
-            let mut file = archive.by_index(at).expect("a file");
-            let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut file, &mut bytes).expect("its bytes");
-            files.insert(file.name().expect("a name").into_owned(), bytes);
-        }
-        files
     }
 }
 

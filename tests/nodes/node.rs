@@ -16,17 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Looks until `look` gives something, and panics when it never does.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same, for what takes longer than anything else.
+pub async fn until_within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < patience {
         looks.tick().await;
         if let Some(seen) = look().await {
             return seen;
         }
     }
-    panic!("not within {PATIENCE:?}: {what}");
+    panic!("not within {patience:?}: {what}");
 }
 
 /// A running process.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitStatus, Output},
     sync::OnceLock,
 };
 
@@ -99,6 +99,15 @@ level = "warn"
         let mut command = self.command(arguments);
         command.stdin(fs::File::open(input).unwrap());
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    /// The same, with nobody at the other end of what it prints.
+    pub async fn run_unread(&self, arguments: &[&str]) -> ExitStatus {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(arguments);
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

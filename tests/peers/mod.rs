@@ -320,6 +320,13 @@ impl FaxServer {
         files.filter(|it| it.extension().is_some_and(|it| it == "tif")).collect()
     }
 
+    /// What the server wrote down of a job, waiting or done.
+    pub fn job(&self, number: &str) -> String {
+        let spool = Path::new(&self.env["FAX_SPOOL"]);
+        let paths = ["sendq", "doneq"].map(|queue| spool.join(queue).join(format!("q{number}")));
+        paths.iter().find_map(|path| fs::read_to_string(path).ok()).expect("the server knows the job")
+    }
+
     /// Cuts the line that can be cut, until what this gives is dropped.
     pub fn cut(&self) -> Cut {
         let cut = PathBuf::from(&self.env["FAX_CUT"]);

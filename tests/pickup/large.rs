@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail_parser::MessageParser;
-use postbook::run::{book, files};
+use postbook::run::book;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -59,19 +59,12 @@ async fn twenty_five_megabytes_to_a_server_that_takes_ten_go_out_as_a_link(db: P
     assert_eq!(Some(digest(&bytes)), transmission.documents[0].digest);
     assert_eq!(digest(&bytes), digest(&large()));
     assert_eq!(site.state(run).await, "delivered");
-    let evidence = evidence(&site, run).await;
+    let evidence = site.app.evidence(&site.only(run).await).await;
+    assert!(evidence.contains_key("drawings.bin"), "the bytes themselves");
+    let evidence: serde_json::Value = serde_json::from_slice(&evidence["evidence.json"]).unwrap();
     assert_eq!(evidence["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(evidence["pickup"]["downloads"][0]["digest"], digest(&bytes));
     assert_eq!(evidence["transmission"]["by_link"], true);
-}
-
-async fn evidence(site: &Site, run: postbook::id::RunId) -> serde_json::Value {
-    use futures::StreamExt;
-    let pieces = files::evidence(&site.app.db, &site.app.shelf.store, site.only(run).await).await.unwrap();
-    let pieces: Vec<_> = pieces.map(|piece| piece.unwrap().to_vec()).collect().await;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).unwrap();
-    assert!(archive.by_name("drawings.bin").is_ok(), "the bytes themselves");
-    serde_json::from_reader(archive.by_name("evidence.json").unwrap()).unwrap()
 }
 
 #[sqlx::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use postbook::run::{
-    RunState, TransmissionState, files,
+    RunState, TransmissionState,
     receipt::{self, Taken},
 };
 use sqlx::PgPool;
@@ -44,7 +44,8 @@ async fn a_mail_that_comes_back_by_the_pipe_fails_and_its_address_is_suppressed(
 
     let again = site.app.run("morning").await;
     assert_eq!(site.app.transmissions(again).await[0].state, TransmissionState::Skipped);
-    let evidence = evidence(&site, one.id).await;
+    let evidence = site.app.evidence(&one).await.remove("evidence.json").unwrap();
+    let evidence = String::from_utf8(evidence).unwrap().replace("\\r\\n", "\n");
     assert!(evidence.contains("Reporting-MTA: dns; mx.example"), "the word as it came is in the evidence");
 }
 
@@ -58,6 +59,7 @@ async fn what_is_full_or_refused_by_policy_is_not_suppressed(db: PgPool) {
         assert_eq!((one.state, &one.reason.unwrap()["scope"]), (TransmissionState::Failed, &scope.into()), "{status}");
     }
     assert_eq!(site.app.count("select count(*) from suppression").await, 0);
+    assert_eq!(site.app.count("select count(*) from account").await, 0, "one recipient's server is not the account's");
 }
 
 #[sqlx::test]
@@ -119,15 +121,4 @@ async fn a_mailbox_that_cannot_be_read_holds_nothing_up_and_its_password_stays_s
     let fault: String = sqlx::query_scalar("select fault from bounce_mailbox").fetch_one(&site.app.db).await.unwrap();
     assert!(fault.contains("connecting") && !fault.contains("hunter2"), "{fault}");
     assert_eq!(site.transmission(run).await.state, TransmissionState::Accepted);
-}
-
-async fn evidence(site: &Site, id: postbook::id::TransmissionId) -> String {
-    use futures::StreamExt;
-    let transmission = postbook::run::book::transmission(&site.app.db, id).await.unwrap().unwrap();
-    let pieces = files::evidence(&site.app.db, &site.app.shelf.store, transmission).await.unwrap();
-    let pieces: Vec<_> = pieces.map(|piece| piece.unwrap().to_vec()).collect().await;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).unwrap();
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut archive.by_name("evidence.json").unwrap(), &mut text).unwrap();
-    text.replace("\\r\\n", "\n")
 }

@@ -26,6 +26,14 @@ documents = [{ document = "checklist" }]
 recipients = [{ name = "Ann", email = "ann@test.local" }]
 
 [[batch]]
+name = "either"
+workflow = "quick"
+run_as = "site-a"
+documents = [{ document = "checklist" }]
+recipients = [{ name = "Ann", email = "ann@test.local", folder = "ann" }]
+policy = { send = "fallback", order = ["email", "folder"] }
+
+[[batch]]
 name = "cut"
 workflow = "quick"
 run_as = "site-a"
@@ -43,6 +51,11 @@ recipients = [{ name = "Gone", email = "gone@test.local" }]
 /// How long anything may take. Only reached when something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A little longer than this many seconds: what met the failure of an account comes behind the others.
+pub fn longer(seconds: i64) -> Duration {
+    Duration::from_secs(seconds.unsigned_abs() + 15)
+}
+
 pub struct Site {
     pub app: TestApp,
 }
@@ -56,27 +69,28 @@ impl Site {
         Self::start_by(db, mail).await
     }
 
-    /// Mails go by this account. Monitors are told by files, so that no server has to take that.
+    /// Mails go by this account; by another one there is news of it when it is paused.
     pub async fn start_by(db: PgPool, mail: AccountConfig) -> Self {
         let app = TestApp::start_on(db, |accounts| {
-            accounts.insert("mail".to_owned(), mail);
+            let outbox = accounts.insert("mail".to_owned(), mail).expect("the outbox");
+            accounts.insert("spare".to_owned(), outbox);
         })
         .await;
         app.apply(BATCHES).await;
         Self { app }
     }
 
-    /// The one transmission of `run`, with what was said of it.
+    /// The first transmission of `run`, with what was said of it.
     pub async fn transmission(&self, run: RunId) -> Transmission {
         let id = self.app.transmissions(run).await[0].id;
         book::transmission(&self.app.db, id).await.unwrap().unwrap()
     }
 
-    /// The key of the one transmission of `run`.
+    /// The key of the first transmission of `run`.
     pub async fn key(&self, run: RunId) -> String {
         sqlx::query_scalar(
             "select run || '-' || id || '-' || to_hex((extract(epoch from created_at) * 1000000)::bigint)
-               from transmission where run = $1 and purpose = 'document'",
+               from transmission where run = $1 and purpose = 'document' order by id limit 1",
         )
         .bind(run.0)
         .fetch_one(&self.app.db)

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use futures::StreamExt;
 use postbook::{
     channel::account::AccountConfig,
     config::Retention,
@@ -43,6 +42,11 @@ fn faxed(name: &str, message: &str) -> String {
     )
 }
 
+/// The same batch without documents.
+fn bare(batch: &str) -> String {
+    batch.replace(r#"documents = [{ document = "checklist" }]"#, "documents = []")
+}
+
 /// Runs the batch; its only transmission.
 async fn sent(app: &TestApp, batch: &str) -> Transmission {
     let run = app.run(batch).await;
@@ -70,15 +74,6 @@ async fn count(app: &TestApp, transmission: &Transmission) -> usize {
     }
 }
 
-async fn evidence(app: &TestApp, transmission: Transmission) -> Vec<u8> {
-    let pieces = run::files::evidence(&app.db, &app.shelf.store, transmission).await.expect("an archive");
-    let pieces: Vec<_> = pieces.map(|piece| piece.expect("a piece").to_vec()).collect().await;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(pieces.concat())).expect("a ZIP");
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut archive.by_name("fax.tiff").expect("the pages"), &mut bytes).expect("read");
-    bytes
-}
-
 #[sqlx::test]
 async fn a_fax_is_one_file_of_pages_and_the_evidence_holds_them(db: PgPool) {
     let app = start(db).await;
@@ -91,7 +86,7 @@ async fn a_fax_is_one_file_of_pages_and_the_evidence_holds_them(db: PgPool) {
     assert_eq!(arrived.len(), 1, "one file");
     assert!(arrived[0].starts_with(b"II*\0"), "a TIFF");
     assert_eq!(count(&app, &transmission).await, 2, "a cover page and the checklist");
-    assert_eq!(evidence(&app, transmission).await, arrived[0]);
+    assert_eq!(app.evidence(&transmission).await["fax.tiff"], arrived[0]);
 }
 
 #[sqlx::test]
@@ -214,7 +209,8 @@ async fn pages_can_be_seen_before_they_are_sent_and_only_of_faxes(db: PgPool) {
 async fn a_preview_tells_pages_seconds_and_parts(db: PgPool) {
     let app = start(db).await;
     let to = r#"{ name = "Zoë", fax = "+1 312 555 0002", sms = "+48 512 345 678" }"#;
-    app.apply(&faxed("faxed", r#"{ text = "Dzień dobry {{ recipient.name }}" }"#).replace(YARD, to)).await;
+    let batch = faxed("faxed", r#"{ text = "Dzień dobry {{ recipient.name }}" }"#).replace(YARD, to);
+    app.apply(&(batch.clone() + &bare(&batch.replace("faxed", "told")))).await;
 
     let preview = run::preview(&app.engine, "faxed", None, &Default::default()).await.expect("a preview");
 
@@ -225,7 +221,11 @@ async fn a_preview_tells_pages_seconds_and_parts(db: PgPool) {
     let fax = by("fax").fax.expect("an estimate");
     assert_eq!(fax.pages, 2, "with the cover page");
     assert!(fax.seconds > alone.seconds && fax.seconds_at_9600 > fax.seconds, "{fax:?}");
-    let sms = json!(by("sms").sms.as_ref().expect("parts"));
+    let sms = &preview.missing[0];
+    assert_eq!((sms.channel.as_str(), sms.state.name()), ("sms", "skipped"), "a text message carries no document");
+    let told = run::preview(&app.engine, "told", None, &Default::default()).await.expect("a preview");
+    let sms = told.transmissions.iter().find(|one| one.channel == "sms").expect("there is one");
+    let sms = json!(sms.sms.as_ref().expect("parts"));
     assert_eq!(sms, json!({ "encoding": "UCS-2", "parts": 1, "characters": 15, "units": 15, "forced_by": ["ń", "ë"] }));
     assert_eq!(app.count("select count(*) from transmission").await, 0);
 }
@@ -257,4 +257,64 @@ async fn a_preview_says_of_what_cannot_be_rendered_that_it_fails_as_the_run_does
     assert_eq!((preview.queued, preview.failed, preview.missing.len()), (4, 5, 5));
     assert_eq!(preview.transmissions.len(), transmissions.iter().filter(|one| one.state.name() == "delivered").count());
     assert_eq!(preview.channels, [("fax".to_owned(), 2), ("folder".to_owned(), 2)].into());
+}
+
+#[sqlx::test]
+async fn words_without_documents_go_by_every_channel_that_carries_words(db: PgPool) {
+    let app = start(db).await;
+    let to = r#"{ name = "Zoë", fax = "+1 312 555 0002", sms = "+48 512 345 678", email = "zoe@example.org", folder = "zoe" },
+                { name = "Ann", sms = "+48 512 345 678" }"#;
+    let batch = bare(&faxed("told", r#"{ text = "Good morning {{ recipient.name }}" }"#)).replace(YARD, to);
+    app.apply(&batch).await;
+    let preview = run::preview(&app.engine, "told", None, &Default::default()).await.expect("a preview");
+    assert_eq!((preview.queued, preview.skipped, preview.failed), (5, 0, 0));
+
+    let run = app.run("told").await;
+
+    let transmissions = app.transmissions(run).await;
+    assert_eq!(transmissions.len(), 5);
+    for one in &transmissions {
+        assert_eq!(one.state.name(), "delivered", "{one:?}");
+    }
+    let mails = app.mails();
+    assert_eq!((mails.len(), mails[0].text.trim()), (1, "Good morning Zoë"));
+    assert!(mails[0].subject.starts_with("told, "), "{}", mails[0].subject);
+    assert_eq!(arrived(&app).len(), 1, "a fax with its cover page");
+    let texts = fs::read_dir(app.folder.path().join("outbox/+48512345678")).expect("a folder").count();
+    assert_eq!(texts, 2, "the words of each recipient are their own");
+
+    let again = run::act::Again { render: true, despite_suppression: false, key: "k".into(), by: "ann".into() };
+    let email = transmissions.iter().find(|one| one.channel == "email").expect("a mail");
+    run::act::resend(&app.engine, email.id, &again).await.expect("sent again");
+    app.drain().await;
+    assert_eq!(app.mails().len(), 2);
+}
+
+#[sqlx::test]
+async fn what_a_channel_cannot_carry_is_skipped_with_the_reason_and_the_next_one_is_chosen(db: PgPool) {
+    let app = start(db).await;
+    let to = r#"{ name = "Zoë", sms = "+48 512 345 678", email = "zoe@example.org" }"#;
+    let policy = "policy = { send = \"first_valid\", order = [\"sms\", \"email\"] }\n";
+    app.apply(&(faxed("faxed", "{}").replace(YARD, to) + policy)).await;
+
+    let run = app.run("faxed").await;
+
+    let transmissions = app.transmissions(run).await;
+    let seen: Vec<_> = transmissions.iter().map(|one| (one.channel.as_str(), one.state.name())).collect();
+    assert_eq!(sorted(seen), [("email", "delivered"), ("sms", "skipped")]);
+    let sms = transmissions.iter().find(|one| one.channel == "sms").expect("the text message");
+    assert_eq!(sms.reason.as_ref().expect("a reason")["code"], "words-only");
+}
+
+#[sqlx::test]
+async fn a_batch_has_documents_or_words(db: PgPool) {
+    let app = start(db).await;
+    assert!(complaint(&app, &bare(&faxed("told", "{ text = \" \" }"))).await.contains("documents: is empty"));
+    let without = bare(&faxed("told", r#"{ text = "Good morning", cover = false }"#));
+    assert!(complaint(&app, &without).await.contains("message/cover"));
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
 }

@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
-    check, driver::Driver, offer::Offer, pickup::Mail,
+    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn,
+    Unheard, check, driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -116,6 +116,11 @@ impl Account {
         (&self.hours, self.zone)
     }
 
+    /// What it carries.
+    pub fn carries(&self) -> Carries {
+        self.driver.carries()
+    }
+
     /// The form it wants files in.
     pub fn form(&self) -> Form {
         self.driver.form()
@@ -139,6 +144,11 @@ impl Account {
     /// Whether `outcome` means that there was too much of a message.
     pub fn is_too_large(&self, outcome: &Outcome) -> bool {
         matches!(outcome, Outcome::Refused(reason) if self.driver.is_too_large(reason))
+    }
+
+    /// Whether later word with this reason says that the account fails whoever the recipient is.
+    pub fn is_for_anybody(&self, reason: &Reason) -> bool {
+        reason.scope == Scope::Account && self.driver.is_for_anybody(&reason.code)
     }
 
     /// What leads to the files of the parcel with this key, where they are fetched instead of sent.

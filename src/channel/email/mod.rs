@@ -40,9 +40,10 @@ use crate::{
 use super::{
     Inbox, Outcome, Parcel, Permit, Proof, Receipts, Report,
     config::{AccountConfig, AccountFault},
-    driver::{Driver, Turn, not_mine},
+    driver::{Driver, not_mine},
     token,
     transcript::Transcript,
+    turn::{Turn, Turns},
 };
 
 use self::{
@@ -60,6 +61,7 @@ pub(super) struct Email {
     from: Sender,
     server: Server,
     pool: Pool,
+    turns: Turns,
     returns: Option<Returns>,
     return_path: ReturnPath,
 }
@@ -76,15 +78,14 @@ struct Letter<'a> {
 
 impl Email {
     pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
+        let turns = Turns::of(config)?;
         let from = sender(config)?;
         Ok(Self {
             return_path: ReturnPath::open(config, &from)?,
             from,
             server: Server::open(url, config)?,
-            pool: Pool::new(config.connections),
+            pool: Pool::default(),
+            turns,
             returns: Returns::open(config)?,
         })
     }
@@ -105,7 +106,7 @@ impl Email {
 
     /// Waits until one of its connections is free.
     pub(super) async fn next(&self) -> Turn<'_> {
-        Turn::of(self.pool.turn().await)
+        self.turns.next().await
     }
 
     /// Connects, signs in and takes leave.

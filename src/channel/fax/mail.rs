@@ -9,9 +9,9 @@ use url::Url;
 
 use crate::{
     channel::{
-        Outcome, Parcel, Permit, Report,
+        Outcome, Parcel, Permit, Report, Turn,
         config::{AccountConfig, AccountFault},
-        driver::{Driver, Turn, not_mine},
+        driver::{Driver, not_mine},
         email::Email,
     },
     contact::{Contact, mailbox::Mailbox, number::Number},

@@ -23,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    Form, Outcome, Parcel, Permit, Proof, Report,
+    Carries, Form, Outcome, Parcel, Permit, Proof, Report,
     config::{AccountConfig, AccountFault},
     driver::Driver,
     email::{message, sender},
@@ -39,6 +39,7 @@ pub(super) struct Folder {
     /// The sender of the mails, when mails are what is written.
     mails_from: Option<Sender>,
     form: Form,
+    carries: Carries,
 }
 
 impl Folder {
@@ -50,7 +51,7 @@ impl Folder {
             return Err(AccountFault::Channel { channel: channel.to_owned(), remedy });
         }
         let mails_from = if mails { Some(sender(config)?) } else { None };
-        Ok(Self { root, mails_from, form: Form::rehearsed(channel) })
+        Ok(Self { root, mails_from, form: Form::rehearsed(channel), carries: Carries::rehearsed(channel) })
     }
 
     async fn put(&self, parcel: &Parcel, contact: &Contact) -> Report {
@@ -107,6 +108,10 @@ impl Driver for Folder {
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
         self.try_out().boxed()
+    }
+
+    fn carries(&self) -> Carries {
+        self.carries
     }
 
     fn form(&self) -> Form {

@@ -78,7 +78,7 @@ fn a_full_disk_is_waited_for() {
 #[tokio::test]
 async fn what_is_only_words_is_a_file_of_them() {
     let root = tempfile::tempdir().unwrap();
-    let folder = Folder { root: root.path().to_owned(), mails_from: None, form: Form::AsIs };
+    let folder = Folder { root: root.path().to_owned(), mails_from: None, form: Form::AsIs, carries: Carries::All };
     let parcel = Parcel {
         key: "k".to_owned(),
         attempt: 1,

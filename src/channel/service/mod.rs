@@ -11,21 +11,30 @@ mod trouble;
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, RequestBuilder, header, redirect::Policy};
+use reqwest::{Method, RequestBuilder, header};
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{Host, Url};
 
 use crate::{
-    channel::config::{AccountConfig, AccountFault},
+    channel::{
+        Outcome, Permit, Proof, Report,
+        config::{AccountConfig, AccountFault},
+        turn::Turns,
+    },
     reason::{Reason, Scope},
-    source::tls,
+    source::{client, tls},
 };
 
 pub(super) use login::Login;
 pub(super) use reply::Reply;
-pub(super) use trouble::{Trouble, ended, too_late, unanswered};
+use trouble::{Trouble, too_late};
+pub(super) use trouble::{answered, ended, unanswered};
+
+/// How far our clock and a service's may differ when a message is looked for there by its time. More makes it likelier
+/// that somebody else's is found among them.
+pub(super) const CLOCKS: TimeDelta = TimeDelta::minutes(5);
 
 /// The longest answer that is read, in bytes. Those expected have a few thousand; a list of a hundred faxes has more.
 const LONGEST: usize = 1 << 20;
@@ -36,9 +45,10 @@ pub(super) struct Service {
     /// Its name, for people.
     pub host: String,
     pub login: Login,
+    /// How many requests may be under way.
+    pub turns: Turns,
     root: String,
     client: reqwest::Client,
-    turns: Semaphore,
     patience: Patience,
 }
 
@@ -52,23 +62,15 @@ struct Patience {
 impl Service {
     /// The service that `url` names: by TLS, unless it says `tls=none`.
     pub(super) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
+        let turns = Turns::of(config)?;
         let host = host(url).ok_or(AccountFault::NoHost)?;
         let scheme = if wants_tls(url)? { "https" } else { "http" };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let tls = tls::client(config.ca.as_deref()).map_err(|error| AccountFault::Certificate(format!("{error:#}")))?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
+        let client = client::builder(tls)
             .pool_max_idle_per_host(0)
-            .user_agent(concat!("postbook/", env!("CARGO_PKG_VERSION")))
             // Sooner than a request as a whole, so that what ran out while connecting is known to be unsent.
             .connect_timeout(config.timeout / 2)
-            .tls_backend_preconfigured(tls)
             .build()
             .map_err(|error| AccountFault::Certificate(error.to_string()))?;
         Ok(Self {
@@ -76,15 +78,9 @@ impl Service {
             host,
             login: Login::of(url)?,
             client,
-            turns: Semaphore::new(config.connections),
+            turns,
             patience: Patience { words: config.timeout, files: config.timeout.max(config.final_timeout) },
         })
-    }
-
-    /// Until fewer requests are under way than the account may have connections.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Only a closed semaphore gives nothing, and this one is never closed.
-        self.turns.acquire().await.ok()
     }
 
     /// A request of a few words.
@@ -108,6 +104,42 @@ impl Service {
             Err(trouble) => format!("* {trouble}\n"),
         });
         answered
+    }
+
+    /// Asks for a message to be sent, unless `permit` is gone by now; `taken` reads what is answered to that.
+    pub(super) async fn submit(
+        &self,
+        request: RequestBuilder,
+        permit: Permit<'_>,
+        taken: impl FnOnce(&Reply) -> Report,
+    ) -> Report {
+        if !permit() {
+            return too_late();
+        }
+        let mut transcript = String::new();
+        let report = match self.exchange(request, &mut transcript).await {
+            Ok(reply) => taken(&reply),
+            Err(trouble) => unanswered(&self.host, trouble),
+        };
+        Report { transcript, ..report }
+    }
+
+    /// The report of a message that the service took, by the name it gave it.
+    pub(super) fn accepted(&self, reference: String, text: String) -> Report {
+        let proof = Proof { by: self.host.clone(), text };
+        Report { reference: Some(reference), ..Report::new(Outcome::Accepted(proof)) }
+    }
+
+    /// Of a yes whose words nobody knows; `code` begins with the name of the driver.
+    pub(super) fn not_understood(&self, code: &str, reply: &Reply) -> Reason {
+        let text = format!("{} said yes in words that are not understood: {}", self.host, self.words(&reply.text()));
+        Reason::new(Scope::Attempt, code, text)
+    }
+
+    /// Asks for something that only the account's own user may see, and says what was seen.
+    pub(super) async fn try_out(&self, request: RequestBuilder, seen: &str) -> Result<String, Reason> {
+        self.look::<serde_json::Value>(request, &mut String::new()).await?;
+        Ok(format!("{} {seen}", self.host))
     }
 
     /// Asks for what changes nothing there.

@@ -5,6 +5,7 @@ use std::{error::Error, fmt};
 use crate::{
     channel::{Outcome, Report},
     reason::{Reason, Scope},
+    source::cause::told as with_causes,
 };
 
 use super::{Reply, reply::one_line};
@@ -59,18 +60,17 @@ pub(in crate::channel) fn unanswered(host: &str, trouble: Trouble) -> Report {
 pub(in crate::channel) fn ended(host: &str, reply: &Reply, words: &str) -> Report {
     let status = reply.status;
     let reason = |scope| Reason::new(scope, format!("http-{status}"), told(host, status, words));
-    match status {
-        401 | 403 => for_anybody(Outcome::Refused(reason(Scope::Account))),
-        402 => for_anybody(Outcome::Refused(Reason { code: "out-of-credit".to_owned(), ..reason(Scope::Account) })),
-        404 | 405 => for_anybody(Outcome::Refused(reason(Scope::Account))),
-        429 => for_anybody(Outcome::Deferred { reason: reason(Scope::Account), after: reply.after }),
-        413..=415 => Report::new(Outcome::Refused(reason(Scope::Document))),
+    answered(match status {
+        401 | 403 | 404 | 405 => Outcome::Refused(reason(Scope::Account)),
+        402 => Outcome::Refused(Reason { code: "out-of-credit".to_owned(), ..reason(Scope::Account) }),
+        429 => Outcome::Deferred { reason: reason(Scope::Account), after: reply.after },
+        413..=415 => Outcome::Refused(reason(Scope::Document)),
         // A redirect is not followed: what it leads to is not the service that the account names.
-        300..400 => for_anybody(Outcome::Refused(reason(Scope::Account))),
-        400..500 => Report::new(Outcome::Refused(reason(Scope::Attempt))),
+        300..400 => Outcome::Refused(reason(Scope::Account)),
+        400..500 => Outcome::Refused(reason(Scope::Attempt)),
         // A server that failed may have failed after it had done its work, and so may a proxy in front of it.
-        _ => Report::new(Outcome::Uncertain(reason(Scope::Attempt))),
-    }
+        _ => Outcome::Uncertain(reason(Scope::Attempt)),
+    })
 }
 
 /// The claim ran out before the message was sent, so it was not.
@@ -79,8 +79,10 @@ pub(in crate::channel) fn too_late() -> Report {
     Report::new(Outcome::Deferred { reason: Reason::new(Scope::Attempt, "claim-ran-out", text), after: None })
 }
 
-fn for_anybody(outcome: Outcome) -> Report {
-    Report { for_anybody: true, ..Report::new(outcome) }
+/// The report of an answer. What it says about the account, it would have said to anybody.
+pub(in crate::channel) fn answered(outcome: Outcome) -> Report {
+    let for_anybody = outcome.reason().is_some_and(|reason| reason.scope == Scope::Account);
+    Report { for_anybody, ..Report::new(outcome) }
 }
 
 fn told(host: &str, status: u16, words: &str) -> String {
@@ -92,17 +94,15 @@ fn told(host: &str, status: u16, words: &str) -> String {
 
 /// An error with all that caused it, but without the address that was asked: a query may hold secrets.
 pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut text = match () {
-        () if error.is_timeout() => "no answer in time".to_owned(),
-        () if error.is_connect() => "no connection".to_owned(),
-        () => "the connection failed".to_owned(),
+    let text = match () {
+        () if error.is_timeout() => "no answer in time",
+        () if error.is_connect() => "no connection",
+        () => "the connection failed",
     };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+    match error.source() {
+        Some(cause) => one_line(&format!("{text}: {}", with_causes(cause))),
+        None => text.to_owned(),
     }
-    one_line(&text)
 }
 
 #[cfg(test)]

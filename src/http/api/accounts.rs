@@ -48,9 +48,7 @@ async fn pause(
 ) -> Result<Json<Now>, Problem> {
     let author = operator.author(&app);
     let why = hold.why.unwrap_or_else(|| allowance::by_hand(&author));
-    if let Some(fault) = check::line(&why) {
-        faults.add("why", fault);
-    }
+    faults.told("why", check::line(&why));
     faults.or(())?;
     allowance::pause(&app.engine, &author, (&name, &why)).await?;
     find(&app, &name).await

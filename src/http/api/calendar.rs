@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::header, response::IntoResponse};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    super::{Anyone, App, Page, Paging, PagingParams, Problem, auth::Feed, ical},
+    super::{Anyone, App, Page, Paging, PagingParams, Problem, auth::Feed, ical, params::Params},
     schedules::{Dates, paged, place},
 };
 use crate::trigger::schedule::{self, Due, Range};
@@ -25,7 +25,7 @@ const DAYS: u64 = 31;
 async fn list(
     State(app): State<App>,
     Anyone(caller): Anyone,
-    dates: Dates,
+    Params(dates): Params<Dates>,
     paging: Paging,
 ) -> Result<Json<Page<Due>>, Problem> {
     let range = paged(dates.range(&app, DAYS)?, &paging)?;
@@ -37,7 +37,11 @@ async fn list(
 /// with any name and a token as the password.
 #[utoipa::path(get, path = "/calendar.ics", tag = "schedules", operation_id = "read_occurrence_feed", params(Dates),
     responses((status = 200, body = String, content_type = "text/calendar")))]
-async fn feed(State(app): State<App>, Feed(caller): Feed, dates: Dates) -> Result<impl IntoResponse, Problem> {
+async fn feed(
+    State(app): State<App>,
+    Feed(caller): Feed,
+    Params(dates): Params<Dates>,
+) -> Result<impl IntoResponse, Problem> {
     let range = Range { limit: MOST, ..dates.range(&app, DAYS)? };
     let now = app.clock.now();
     let dues = schedule::calendar(&app.shelf.db, caller.only(), &range, now).await?;

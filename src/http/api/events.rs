@@ -1,16 +1,11 @@
 //! Events: programs tell of what happened, and batches that subscribe run once for it.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, State},
-    http::{StatusCode, request::Parts},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{App, Operator, Page, Paging, PagingParams, Problem, body::Body, params::params};
+use super::super::{App, Operator, Page, Paging, PagingParams, Problem, body::Body, params::Params};
 use crate::{
     catalog::{self, Faults, check},
     trigger::event::{self, Event},
@@ -97,18 +92,15 @@ struct Asked {
     kind: Option<String>,
 }
 
-impl FromRequestParts<App> for Asked {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        params(parts)
-    }
-}
-
 /// Lists events, the latest first.
 #[utoipa::path(get, path = "/events", tag = "events", operation_id = "list_events", params(Asked, PagingParams),
     responses((status = 200, body = Page<Event>)))]
-async fn list(State(app): State<App>, _: Operator, asked: Asked, paging: Paging) -> Result<Json<Page<Event>>, Problem> {
+async fn list(
+    State(app): State<App>,
+    _: Operator,
+    Params(asked): Params<Asked>,
+    paging: Paging,
+) -> Result<Json<Page<Event>>, Problem> {
     let kind = asked.kind.as_deref().filter(|kind| !kind.is_empty());
     if kind.is_some_and(|kind| catalog::event_type(kind).is_some()) {
         return Err(Problem::at("type", "is no type of event"));

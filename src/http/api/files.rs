@@ -1,15 +1,11 @@
 //! Files that came in, and the places they come into.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{App, Operator, Page, Paging, PagingParams, Problem, params::params};
+use super::super::{App, Operator, Page, Paging, PagingParams, Problem, params::Params};
 use crate::trigger::file::{self, FileState, Listed, PlaceState};
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -27,21 +23,13 @@ struct Asked {
     state: Option<String>,
 }
 
-impl FromRequestParts<App> for Asked {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        params(parts)
-    }
-}
-
 /// Lists files that came in, the latest first.
 #[utoipa::path(get, path = "/files", tag = "files", operation_id = "list_files", params(Asked, PagingParams),
     responses((status = 200, body = Page<Listed>)))]
 async fn list(
     State(app): State<App>,
     _: Operator,
-    asked: Asked,
+    Params(asked): Params<Asked>,
     paging: Paging,
 ) -> Result<Json<Page<Listed>>, Problem> {
     let state: Option<FileState> = asked

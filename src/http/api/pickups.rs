@@ -2,12 +2,13 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{App, Operator, Problem, body::Id};
+use super::{
+    super::{App, Operator, Problem, body::Id},
+    transmissions::note,
+};
 use crate::{
-    audit::{self, Deed},
     id::TransmissionId,
     run::{
         act,
@@ -34,7 +35,7 @@ struct PickupLink {
 async fn read(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<PickupLink>, Problem> {
     let shown = find(&app, id).await?;
     let link = pickup::link(&app.engine, TransmissionId(id)).await?;
-    note(&app, &operator, ("pickup.read", id)).await?;
+    note(&app, &operator.0, ("pickup.read", id)).await?;
     Ok(Json(PickupLink { shown, link }))
 }
 
@@ -47,16 +48,11 @@ async fn read(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<
     ))]
 async fn revoke(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<Shown>, Problem> {
     act::revoke(&app.engine, TransmissionId(id), &operator.0.user).await?;
-    note(&app, &operator, ("pickup.revoked", id)).await?;
+    note(&app, &operator.0, ("pickup.revoked", id)).await?;
     find(&app, id).await.map(Json)
 }
 
 async fn find(app: &App, id: i64) -> Result<Shown, Problem> {
     let shown = pickup::shown(&app.shelf.db, TransmissionId(id)).await?;
     shown.ok_or_else(|| Problem::not_found("link of transmission", id))
-}
-
-async fn note(app: &App, operator: &Operator, (action, id): (&str, i64)) -> Result<(), Problem> {
-    let deed = Deed { action, object: &id.to_string(), detail: json!({}) };
-    Ok(audit::note(&app.shelf.db, &operator.author(app), deed).await?)
 }

@@ -1,16 +1,12 @@
 //! Recipients: whom the batches of today send to.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, params::params};
+use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, params::Params};
 use crate::{
     account::Caller,
     catalog::Faults,
@@ -29,14 +25,6 @@ struct Filter {
     name: Option<String>,
     /// Whose address contains this, in capitals or not.
     contact: Option<String>,
-}
-
-impl FromRequestParts<App> for Filter {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        params(parts)
-    }
 }
 
 impl Filter {
@@ -58,7 +46,7 @@ impl Filter {
 async fn list(
     State(app): State<App>,
     Anyone(caller): Anyone,
-    filter: Filter,
+    Params(filter): Params<Filter>,
     paging: Paging,
 ) -> Result<Json<Page<Addressee>>, Problem> {
     let after = paging.after_parts()?;

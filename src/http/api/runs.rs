@@ -1,15 +1,11 @@
 //! Runs: what became of them.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, body::Id, params::params};
+use super::super::{Anyone, App, Page, Paging, PagingParams, Problem, body::Id, params::Params};
 use crate::{
     account::Caller,
     catalog::Faults,
@@ -46,14 +42,6 @@ struct Filter {
     to: Option<String>,
 }
 
-impl FromRequestParts<App> for Filter {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        params(parts)
-    }
-}
-
 impl Filter {
     fn asked(self, caller: &Caller) -> Result<Asked, Problem> {
         let mut faults = Faults::default();
@@ -83,7 +71,7 @@ fn parsed<T: DeserializeOwned>(written: Option<String>, (at, remedy): (&str, &st
 async fn list(
     State(app): State<App>,
     Anyone(caller): Anyone,
-    filter: Filter,
+    Params(filter): Params<Filter>,
     paging: Paging,
 ) -> Result<Json<Page<Run>>, Problem> {
     let runs = book::runs(&app.shelf.db, &filter.asked(&caller)?, piece(&paging)?).await?;

@@ -1,10 +1,6 @@
 //! Schedules of batches: how they stand, when they are due, pausing them, and running afterwards what was not run.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, State},
-    http::request::Parts,
-};
+use axum::{Json, extract::State};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::super::{
     Anyone, App, Operator, Page, Paging, PagingParams, Problem,
     body::{Body, MaybeBody, Name},
-    params::params,
+    params::Params,
 };
 use crate::{
     catalog::{Faults, batch, check},
@@ -56,9 +52,7 @@ struct Note {
 
 impl Note {
     fn checked(self, mut faults: Faults) -> Result<Option<String>, Problem> {
-        if let Some(fault) = self.note.as_deref().and_then(check::line) {
-            faults.add("note", fault);
-        }
+        faults.told("note", self.note.as_deref().and_then(check::line));
         Ok(faults.or(self.note)?)
     }
 }
@@ -165,14 +159,6 @@ pub(super) struct Dates {
     to: Option<String>,
 }
 
-impl FromRequestParts<App> for Dates {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        params(parts)
-    }
-}
-
 impl Dates {
     /// The range that is asked for, of `days` days unless it is said.
     pub(super) fn range(&self, app: &App, days: u64) -> Result<Range, Problem> {
@@ -216,7 +202,7 @@ async fn occurrences(
     State(app): State<App>,
     Anyone(caller): Anyone,
     Name(name): Name,
-    dates: Dates,
+    Params(dates): Params<Dates>,
     paging: Paging,
 ) -> Result<Json<Page<Due>>, Problem> {
     there(&app, &name, caller.only()).await?;

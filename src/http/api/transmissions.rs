@@ -112,9 +112,7 @@ async fn settle(
     JsonBody(finding, mut faults): JsonBody<Finding>,
 ) -> Result<Json<Transmission>, Problem> {
     let why = finding.why.unwrap_or_else(|| "settled by hand".to_owned());
-    if let Some(fault) = check::line(&why) {
-        faults.add("why", fault);
-    }
+    faults.told("why", check::line(&why));
     let outcome = faults.need("outcome", finding.outcome, "write `delivered`, `failed` or `again`");
     let Some(outcome) = faults.or(outcome)? else { return Err(Problem::at("outcome", "is missing")) };
     act::settle(&app.engine, TransmissionId(id), outcome, (&operator.0.user, &why)).await?;

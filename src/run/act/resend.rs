@@ -44,10 +44,11 @@ pub async fn resend(engine: &Engine, transmission: TransmissionId, again: &Again
     if let Some(earlier) = find(&mut db, run, &key).await? {
         return Ok(earlier);
     }
-    sendable(&mut db, transmission, again.render).await?;
-    let copy = copy(&mut db, transmission, (&key, again.despite_suppression), now).await?;
     let frozen = frozen::of(engine, run).await?;
-    let hints = if again.render {
+    let bare = frozen.batch.documents.is_empty();
+    sendable(&mut db, transmission, (again.render, bare)).await?;
+    let copy = copy(&mut db, transmission, (&key, again.despite_suppression), now).await?;
+    let hints = if again.render && !bare {
         let step = frozen.step_of(Kind::Render).context("a workflow without a step that renders")?;
         render(&mut db, (transmission, copy), &key, (run, step), now).await?
     } else {
@@ -89,7 +90,11 @@ async fn find(db: &mut PgConnection, run: RunId, key: &str) -> Result<Option<Tra
     .context("looking for an earlier sending")?)
 }
 
-async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: bool) -> Result<(), ActError> {
+async fn sendable(
+    db: &mut PgConnection,
+    transmission: TransmissionId,
+    (render, bare): (bool, bool),
+) -> Result<(), ActError> {
     let row = sqlx::query!(
         r#"
         select state as "state: TransmissionState",
@@ -115,7 +120,7 @@ async fn sendable(db: &mut PgConnection, transmission: TransmissionId, render: b
     if matches!(row.state, TransmissionState::Queued | TransmissionState::Sending) {
         return Err(ActError::NotNow(format!("transmission {transmission} is still on its way; wait for its outcome")));
     }
-    if row.empty {
+    if row.empty && !bare {
         let text = format!("transmission {transmission} was skipped and carries nothing; correct the batch and run it");
         return Err(ActError::NotNow(text));
     }

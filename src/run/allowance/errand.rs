@@ -5,16 +5,20 @@
 //! on by whoever ends it. An account that is well and has no limits has no row of it.
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 
 use super::{
     Asker, Wait, admit_by,
-    learn::{self, Lesson},
+    learn::learn_from,
+    lesson::{Lesson, Said},
     paused, step as row,
 };
 use crate::{
-    channel::account::{Account, Limits},
-    id::StepId,
-    reason::Scope,
+    channel::{
+        Report,
+        account::{Account, Limits},
+    },
+    id::{RunId, StepId},
     run::Engine,
 };
 
@@ -35,28 +39,45 @@ pub(in crate::run) async fn admit_step(engine: &Engine, account: &Account, step:
     })
 }
 
-/// Learns from a file that `lesson`'s step put, or could not: until when it waits if it was the account that failed.
-pub(in crate::run) async fn learn_from_step(
-    engine: &Engine,
-    (step, lesson, probe): (StepId, &Lesson<'_>, bool),
-) -> Result<Option<Wait>> {
-    let reason = lesson.report.outcome.reason();
-    let failed = reason.filter(|it| it.scope == Scope::Account && (probe || lesson.report.for_anybody));
-    if failed.is_none() && (reason.is_some() || !probe) {
+/// One file that a step put, or could not.
+pub(in crate::run) struct Put<'a> {
+    pub step: StepId,
+    pub run: RunId,
+    pub account: &'a str,
+    pub began_at: DateTime<Utc>,
+    /// Whether it was to try an account that was paused.
+    pub probe: bool,
+    pub report: &'a Report,
+}
+
+/// Learns from `put`: until when its step waits, if it was the account that failed.
+pub(in crate::run) async fn learn_from_step(engine: &Engine, put: &Put<'_>) -> Result<Option<Wait>> {
+    let lesson = put.lesson();
+    if lesson.outcome.reason().is_none() && !lesson.probe {
+        engine.doubts.weigh(&lesson);
         return Ok(None);
     }
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to learn from a file")?;
-    let wait = match failed {
-        Some(reason) => {
-            row::enter(&mut db, lesson.account, step).await?;
-            Some(learn::fails(engine, &mut db, (lesson, reason), now).await?)
-        }
-        None => {
-            learn::works(&mut db, lesson.account, now).await?;
-            None
-        }
-    };
+    let wait = learn_from(engine, &mut db, &lesson, now).await?;
+    if wait.is_some() {
+        row::enter(&mut db, put.account, put.step).await?;
+    }
     db.commit().await.context("learning from a file")?;
     Ok(wait)
+}
+
+impl Put<'_> {
+    fn lesson(&self) -> Lesson<'_> {
+        Lesson {
+            account: self.account,
+            run: self.run,
+            asker: Asker::Step(self.step),
+            began_at: self.began_at,
+            probe: self.probe,
+            outcome: &self.report.outcome,
+            for_anybody: self.report.for_anybody,
+            said: Said::All,
+        }
+    }
 }

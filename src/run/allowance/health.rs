@@ -14,6 +14,10 @@ use crate::id::{StepId, TransmissionId};
 /// at most twice. They are called as soon as the account works again; this is for when nobody calls them.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How long the others wait for later word of the one that went first. Longer than a call takes; when there is no word by
+/// then, another one goes.
+const WORD: Duration = Duration::from_secs(10 * 60);
+
 /// What is known of an account.
 #[derive(Debug, Clone)]
 pub(super) struct Health {
@@ -23,6 +27,8 @@ pub(super) struct Health {
     pub until_at: Option<DateTime<Utc>>,
     pub probe: Option<TransmissionId>,
     pub probe_step: Option<StepId>,
+    /// Only later word shows that it works again.
+    pub by_word: bool,
     pub resumed_at: Option<DateTime<Utc>>,
 }
 
@@ -100,7 +106,7 @@ pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Res
         Health,
         r#"
         select failures, reason, paused_at, until_at, probe as "probe: TransmissionId",
-               probe_step as "probe_step: StepId", resumed_at
+               probe_step as "probe_step: StepId", by_word, resumed_at
           from account
          where name = $1 and ($2 or paused_at is not null)
            for update
@@ -113,14 +119,17 @@ pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Res
     .with_context(|| format!("looking at the account {name}"))
 }
 
-/// Whether the one that goes first is still being sent. Asked after the lock is taken: before, it may not be yet.
-pub(super) async fn is_probed(db: &mut PgConnection, health: &Health) -> Result<bool> {
+/// Whether the one that goes first is still being sent, or word of it is still to come. Asked after the lock is taken: before, it may not be yet.
+pub(super) async fn is_probed(db: &mut PgConnection, health: &Health, now: DateTime<Utc>) -> Result<bool> {
     sqlx::query_scalar!(
         r#"
-        select exists (select from transmission where id = $1 and state = 'sending')
-               or exists (select from step where id = $2 and state = 'running') as "probed!"
+        select exists (select from transmission
+                        where id = $1 and (state = 'sending' or state = 'accepted' and $2 and changed_at > $3))
+               or exists (select from step where id = $4 and state = 'running') as "probed!"
         "#,
         health.probe as Option<TransmissionId>,
+        health.by_word,
+        now - WORD,
         health.probe_step as Option<StepId>,
     )
     .fetch_one(db)

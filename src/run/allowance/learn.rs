@@ -14,12 +14,13 @@ use super::{
     Asker,
     doubt::Blame,
     health::{self, Health, spread},
+    lesson::{Lesson, Said},
     pause::{self, Failure, Pause},
     wait,
 };
 use crate::{
-    channel::{Outcome, Report, account::Account},
-    id::{RunId, StepId, TransmissionId},
+    channel::{Outcome, account::Account},
+    id::{StepId, TransmissionId},
     monitor::{alarm, outage},
     reason::Reason,
     run::{
@@ -39,22 +40,6 @@ const BEHIND: Duration = Duration::from_secs(5);
 /// Until when and why a transmission waits for its account.
 pub(in crate::run) type Wait = (DateTime<Utc>, Reason);
 
-/// What came of one use of an account.
-pub(in crate::run) struct Lesson<'a> {
-    pub asker: Asker,
-    pub run: RunId,
-    pub account: &'a str,
-    pub began_at: DateTime<Utc>,
-    pub report: &'a Report,
-}
-
-impl<'a> Lesson<'a> {
-    fn of(closing: &'a Closing) -> Self {
-        let Closing { run, account, began_at, report, transmission, .. } = closing;
-        Self { asker: Asker::Transmission(*transmission), run: *run, account, began_at: *began_at, report }
-    }
-}
-
 /// Learns from attempts, in the transaction that records them. Those of which it was the account that failed wait, and
 /// have used up no try.
 pub(in crate::run) async fn learn(
@@ -64,15 +49,13 @@ pub(in crate::run) async fn learn(
     now: DateTime<Utc>,
 ) -> Result<HashMap<StepId, Wait>> {
     lock_turns(db, closings).await?;
-    let weigh = |it: &Closing| engine.doubts.weigh(&it.account, it.transmission, &it.report);
-    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing, weigh(closing))).collect();
-    lessons.retain(|(closing, blame)| closing.probe || *blame != Blame::Other);
+    let mut lessons: Vec<_> = closings.iter().map(|closing| (closing.step, Lesson::from(closing))).collect();
     // In the order of their accounts' names, as all do who lock several.
-    lessons.sort_by(|(one, _), (other, _)| one.account.cmp(&other.account));
+    lessons.sort_by(|(_, one), (_, other)| one.account.cmp(other.account));
     let mut waits = HashMap::new();
-    for (closing, blame) in lessons {
-        if let Some(wait) = learn_from(engine, db, (closing, blame), now).await? {
-            waits.insert(closing.step, wait);
+    for (step, lesson) in lessons {
+        if let Some(wait) = learn_from(engine, db, &lesson, now).await? {
+            waits.insert(step, wait);
         }
     }
     Ok(waits)
@@ -105,36 +88,47 @@ async fn lock_accounts(db: &mut PgConnection, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-async fn learn_from(
+/// Learns from one attempt. The account is locked, or nobody locks anything that its steps and transmissions are locked
+/// before.
+pub(super) async fn learn_from(
     engine: &Engine,
     db: &mut PgConnection,
-    (closing, blame): (&Closing, Blame),
+    lesson: &Lesson<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<Wait>> {
-    let Some(reason) = closing.report.outcome.reason() else {
-        works(db, &closing.account, now).await?;
+    let blame = engine.doubts.weigh(lesson);
+    let Some(reason) = lesson.outcome.reason() else {
+        if lesson.probe {
+            works(db, lesson, now).await?;
+        }
         return Ok(None);
     };
     match blame {
         Blame::Other => Ok(None),
-        Blame::Doubt if !closing.probe => {
-            let before = wait::failed_before(db, closing.transmission).await?;
+        Blame::Doubt if !lesson.probe => {
+            // A step uses up a try instead.
+            let Asker::Transmission(transmission) = lesson.asker else { return Ok(None) };
+            let before = wait::failed_before(db, transmission).await?;
             Ok((!before).then(|| (now + DOUBT, reason.clone())))
         }
-        Blame::Doubt | Blame::Account => fails(engine, db, (&Lesson::of(closing), reason), now).await.map(Some),
+        Blame::Doubt | Blame::Account => fails(engine, db, (lesson, reason), now).await.map(Some),
     }
 }
 
-/// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it.
-pub(super) async fn works(db: &mut PgConnection, account: &str, now: DateTime<Utc>) -> Result<()> {
+/// Ends the pause, unless somebody paused the account meanwhile, and calls those who wait for it. What is only accepted
+/// shows nothing where the failure was told later.
+async fn works(db: &mut PgConnection, lesson: &Lesson<'_>, now: DateTime<Utc>) -> Result<()> {
+    let account = lesson.account;
     let resumed = sqlx::query!(
         r#"
         update account
-           set paused_at = null, until_at = null, reason = null, probe = null, probe_step = null, resumed_at = $2
-         where name = $1 and paused_at is not null and paused_by is null
+           set paused_at = null, until_at = null, reason = null, probe = null, probe_step = null,
+               by_word = false, resumed_at = $2
+         where name = $1 and paused_at is not null and paused_by is null and not (by_word and $3)
         "#,
         account,
         now,
+        lesson.said == Said::First,
     )
     .execute(&mut *db)
     .await
@@ -146,7 +140,7 @@ pub(super) async fn works(db: &mut PgConnection, account: &str, now: DateTime<Ut
 }
 
 /// Pauses the account, or lengthens its pause.
-pub(super) async fn fails(
+async fn fails(
     engine: &Engine,
     db: &mut PgConnection,
     (lesson, reason): (&Lesson<'_>, &Reason),
@@ -154,7 +148,7 @@ pub(super) async fn fails(
 ) -> Result<Wait> {
     health::enter(db, lesson.account).await?;
     let before = health::lock(db, lesson.account, true).await?.context("an account that was entered is gone")?;
-    let after = match &lesson.report.outcome {
+    let after = match lesson.outcome {
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
@@ -190,7 +184,7 @@ async fn write(
         update account
            set failures = $2, paused_at = coalesce(paused_at, $5), until_at = $3,
                reason = case when paused_by is null then $4 else reason end,
-               probe = nullif(probe, $6), probe_step = nullif(probe_step, $7)
+               probe = nullif(probe, $6), probe_step = nullif(probe_step, $7), by_word = by_word or $8
          where name = $1
         "#,
         lesson.account,
@@ -200,6 +194,7 @@ async fn write(
         now,
         transmission as Option<TransmissionId>,
         step as Option<StepId>,
+        lesson.said == Said::Later,
     )
     .execute(db)
     .await

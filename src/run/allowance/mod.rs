@@ -14,7 +14,9 @@ mod errand;
 mod hand;
 mod health;
 mod hours;
+mod later;
 mod learn;
+mod lesson;
 mod limit;
 mod pause;
 mod step;
@@ -36,10 +38,11 @@ use crate::{
 pub(super) use answered::note as note_answer;
 pub(super) use contact::{Share, call_next, give_back, put_off as put_off_at_contacts, shares, take_turns};
 pub use doubt::Doubts;
-pub(super) use errand::{admit_step, learn_from_step};
+pub(super) use errand::{Put, admit_step, learn_from_step};
 pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
 pub(super) use hours::{Permission, doors, may, put_off};
-pub(super) use learn::{Lesson, Wait, learn, lock_turn};
+pub(super) use later::{Told, brace, hear};
+pub(super) use learn::{Wait, learn, lock_turn};
 pub(super) use limit::hand_on;
 
 use health::{Health, State};
@@ -54,15 +57,15 @@ pub(super) struct Wanted<'a> {
 }
 
 /// What wants to use an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asker {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asker {
     Transmission(TransmissionId),
     /// A step that puts files.
     Step(StepId),
 }
 
 impl Asker {
-    pub(super) fn number(self) -> i64 {
+    fn number(self) -> i64 {
         match self {
             Self::Transmission(id) => id.0,
             Self::Step(id) => id.0,
@@ -163,8 +166,8 @@ async fn admit_by(
         State::Open => wanted.len(),
         State::Paused => 0,
         // Who was trying it when its worker was gone does so again.
-        State::Due if wanted.first().is_some_and(|it| health.is_tried_by(*it)) => 1,
-        State::Due if health::is_probed(db, &health).await? => 0,
+        State::Due if wanted.first().is_some_and(|it| health.is_tried_by(*it) && matches!(it, Asker::Step(_))) => 1,
+        State::Due if health::is_probed(db, &health, now).await? => 0,
         State::Due => wanted.len().min(1),
     };
     let mut admission = match limited {

@@ -1,6 +1,7 @@
 //! The same documents to the same contact for two recipients of one run: the first one gets them, the others are skipped.
 //!
-//! Documents are the same when they are rendered once for both; what is personal never is. Recipients come in their order
+//! Documents are the same when they are rendered once for both; what is personal never is, and neither are words without
+//! documents. Recipients come in their order
 //! also when an expansion begins anew, so the same ones are first.
 
 use std::collections::HashSet;
@@ -24,7 +25,9 @@ impl Duplicates {
         if policy == Twice::Send {
             return;
         }
-        for one in transmissions.iter_mut().filter(|one| one.state == TransmissionState::Queued) {
+        let documents =
+            |one: &&mut PlannedTransmission| one.state == TransmissionState::Queued && !one.items.is_empty();
+        for one in transmissions.iter_mut().filter(documents) {
             if !self.0.insert(sum(one)) {
                 one.state = TransmissionState::Skipped;
                 one.reason = Some(reason(&one.contact));

@@ -1,4 +1,4 @@
-//! One word applied: what it is about is found, the decision made and written, all while the run is fenced.
+//! One word applied: the decision is made and written while the run that it is about is fenced.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::{
     decide::{Case, Decision, decide},
+    find::{self, Home, Kept},
     write::{self, Change, Place},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     run::{
         Engine, Event, TransmissionState, allowance,
         awaited::{self, Expected},
-        frozen, log, parcel, record,
+        followed, frozen, log, parcel, record,
         turned_out::{self, Turn},
         verdict,
     },
@@ -31,37 +32,19 @@ use crate::{
 /// about, but not by days.
 const KEEP: chrono::Duration = chrono::Duration::days(2);
 
-/// A word as it is kept.
-struct Kept {
-    id: i64,
-    account: Option<String>,
-    key: Option<String>,
-    reference: Option<String>,
-    standing: Standing,
-    suppress: Option<String>,
-    at: Option<DateTime<Utc>>,
-    received_at: DateTime<Utc>,
-    tries: i32,
-}
-
-/// What a word is about.
-#[derive(Debug, Clone, Copy)]
-struct Home {
-    run: RunId,
-    transmission: TransmissionId,
-    attempt: i32,
-}
-
 /// Applies the word `receipt`, unless that is done.
 pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning to apply a word")?;
-    let Some(kept) = read(&mut db, receipt).await? else { return Ok(()) };
-    let Some(home) = find(&mut db, &kept).await? else {
+    let Some(kept) = find::read(&mut db, receipt).await? else { return Ok(()) };
+    let Some(home) = find::home(&mut db, &kept).await? else {
         put_off(&mut db, &kept, now).await?;
         return db.commit().await.context("putting off a word");
     };
     record::fence(&mut db, &BTreeSet::from([home.run])).await?;
+    if let Some(account) = &kept.account {
+        allowance::brace(&mut db, account, &kept.standing).await?;
+    }
     let place = write::lock(engine, &mut db, (home.run, home.transmission)).await?;
     if !is_due(&mut db, receipt).await? {
         return Ok(());
@@ -71,7 +54,9 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     };
     let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
     let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
+    let wait = if moves { learn(engine, &mut db, (&kept, home, &place), now).await? } else { None };
     let effect = match decision {
+        _ if let Some(change) = wait => carry_out(&mut db, (home, &place), &change, now).await?,
         Decision::Later => {
             put_off(&mut db, &kept, now).await?;
             return db.commit().await.context("putting off a word");
@@ -87,90 +72,6 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
     }
     suppress(&mut db, &kept, &place, now).await?;
     finish(db, &kept, home, &effect).await
-}
-
-impl Kept {
-    fn when(&self) -> DateTime<Utc> {
-        self.at.unwrap_or(self.received_at)
-    }
-}
-
-async fn read(db: &mut PgConnection, receipt: i64) -> Result<Option<Kept>> {
-    let row = sqlx::query!(
-        r#"
-        select id, account, key, reference, word, suppress, at, received_at, tries
-          from receipt
-         where id = $1 and due_at is not null
-        "#,
-        receipt,
-    )
-    .fetch_optional(db)
-    .await
-    .context("reading a word")?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Kept {
-        id: row.id,
-        account: row.account,
-        key: row.key,
-        reference: row.reference,
-        standing: serde_json::from_value(row.word).context("reading what a word says")?,
-        suppress: row.suppress,
-        at: row.at,
-        received_at: row.received_at,
-        tries: row.tries,
-    }))
-}
-
-/// What the word is about. A word that came by an account is only about what was sent by it; one without is about mail.
-async fn find(db: &mut PgConnection, kept: &Kept) -> Result<Option<Home>> {
-    match (&kept.key, &kept.reference) {
-        (Some(key), _) => by_key(db, kept, key).await,
-        (None, Some(reference)) => by_reference(db, kept, reference).await,
-        (None, None) => Ok(None),
-    }
-}
-
-/// The attempt is the last one that had begun when the word was given.
-async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<Home>> {
-    let Some(transmission) = parcel::keyed(key) else { return Ok(None) };
-    let row = sqlx::query!(
-        r#"
-        select run as "run: RunId", created_at, attempts,
-               (select max(number) from attempt where attempt.transmission = $1 and started_at <= $3) as number
-          from transmission
-         where id = $1 and attempts > 0
-           and case when $2::text is null then channel in ('email', 'pickup') else account = $2 end
-        "#,
-        transmission as TransmissionId,
-        kept.account,
-        kept.when(),
-    )
-    .fetch_optional(db)
-    .await
-    .context("looking for what a word is about")?;
-    let row = row.filter(|row| parcel::key(row.run, transmission, row.created_at) == key);
-    Ok(row.map(|row| Home { run: row.run, transmission, attempt: row.number.unwrap_or(row.attempts) }))
-}
-
-/// Far sides use their numbers again after a while; the latest attempt is the one that is meant.
-async fn by_reference(db: &mut PgConnection, kept: &Kept, reference: &str) -> Result<Option<Home>> {
-    sqlx::query_as!(
-        Home,
-        r#"
-        select transmission.run as "run: RunId", transmission.id as "transmission: TransmissionId",
-               attempt.number as attempt
-          from attempt
-          join transmission on transmission.id = attempt.transmission
-         where attempt.reference = $1 and transmission.account is not distinct from $2
-         order by attempt.started_at desc
-         limit 1
-        "#,
-        reference,
-        kept.account,
-    )
-    .fetch_optional(db)
-    .await
-    .context("looking for what a word is about")
 }
 
 /// Whether the word is still to be applied. Its row stays ours until the end of the transaction. Locked last: whoever
@@ -189,6 +90,7 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
         select exists (select from attempt
                         where transmission = $1 and number = $3 and outcome is null) as "open!",
                exists (select from awaited where transmission = $1 and doubt) as "doubt!",
+               exists (select from transmission as next where next.turned_from = $1) as "turned!",
                (select max(coalesce(at, received_at)) from receipt
                  where transmission = $1 and attempt = $2 and id <> $4
                    and standing in ('delivered', 'deferred', 'failed')) as before
@@ -202,7 +104,7 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
     .await
     .context("reading what is known when a word comes")?;
     let (state, last, about) = (place.state, place.attempts, home.attempt);
-    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, before: row.before })
+    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, turned: row.turned, before: row.before })
 }
 
 async fn progress(db: &mut PgConnection, home: Home, text: &str) -> Result<String> {
@@ -229,6 +131,34 @@ async fn twice(db: &mut PgConnection, home: Home) -> Result<String> {
     Ok("it may have arrived twice".to_owned())
 }
 
+/// What an attempt came to by the word, where it says that.
+fn outcome(standing: &Standing, account: &str) -> Option<Outcome> {
+    Some(match standing.clone() {
+        Standing::Delivered(proof) => Outcome::Delivered(proof),
+        Standing::Failed(reason) => Outcome::Refused(reason),
+        Standing::Deferred { reason, after } => Outcome::Deferred { reason, after },
+        Standing::Underway(text) => Outcome::Accepted(Proof { by: account.to_owned(), text }),
+        Standing::Unknown => return None,
+    })
+}
+
+/// What the account's own far side says may be about the account. Then the transmission waits for it, where it still can.
+async fn learn(
+    engine: &Engine,
+    db: &mut PgConnection,
+    (kept, home, place): (&Kept, Home, &Place),
+    now: DateTime<Utc>,
+) -> Result<Option<Change>> {
+    let Some(account) = &kept.account else { return Ok(None) };
+    let Some(outcome) = outcome(&kept.standing, account) else { return Ok(None) };
+    let Home { run, transmission, attempt } = home;
+    let told = allowance::Told { account, run, transmission, attempt, outcome: &outcome };
+    let Some((until, reason)) = allowance::hear(engine, db, &told, now).await? else { return Ok(None) };
+    let state = place.state.after(Event::Deferred).filter(|_| !place.cancelled);
+    let outcome = Outcome::Deferred { reason, after: None };
+    Ok(state.map(|state| Change { attempt, state, outcome, again: Some(until), counts: false }))
+}
+
 /// The state changes by what was said.
 async fn shift(
     engine: &Engine,
@@ -239,15 +169,12 @@ async fn shift(
 ) -> Result<String> {
     let account = place.account.as_deref().unwrap_or_default();
     let state = place.state.after(event).context("a word cannot lead here")?;
-    let outcome = match kept.standing.clone() {
-        Standing::Delivered(proof) => Outcome::Delivered(proof),
-        Standing::Failed(reason) | Standing::Deferred { reason, .. } => Outcome::Refused(reason),
-        Standing::Underway(text) => Outcome::Accepted(Proof { by: account.to_owned(), text }),
-        Standing::Unknown => return Ok("nothing: it says nothing".to_owned()),
-    };
-    let change = Change { attempt: home.attempt, state, outcome, again: None };
-    write::change(db, place, &change, now).await?;
-    awaited::forget(db, home.transmission).await?;
+    let Some(outcome) = outcome(&kept.standing, account) else { return Ok("nothing: it says nothing".to_owned()) };
+    let change = Change { attempt: home.attempt, state, outcome, again: None, counts: false };
+    let effect = carry_out(db, (home, place), &change, now).await?;
+    if event == Event::Arrived {
+        followed::spare(db, (home.transmission, &place.channel), now).await?;
+    }
     if let (TransmissionState::Accepted, Some(way)) = (state, engine.channels.get(account)) {
         let ids = (home.run, home.transmission, home.attempt);
         let key = parcel::key(home.run, home.transmission, place.created_at);
@@ -259,7 +186,7 @@ async fn shift(
         };
         awaited::expect(db, &[expected], now).await?;
     }
-    follow(db, (home, place), state, now).await
+    Ok(effect)
 }
 
 /// It is tried again, or has failed when no try is left.
@@ -281,11 +208,21 @@ async fn again(
         (None, false) => (Event::GivenUp, verdict::used_up(reason, tries)),
     };
     let state = place.state.after(event).context("a word cannot lead here")?;
-    let again = pause.map(|pause| now + pause);
     let outcome = Outcome::Deferred { reason, after };
-    write::change(db, place, &Change { attempt: home.attempt, state, outcome, again }, now).await?;
+    let change = Change { attempt: home.attempt, state, outcome, again: pause.map(|pause| now + pause), counts: true };
+    carry_out(db, (home, place), &change, now).await
+}
+
+/// Writes what changes, and what follows from it.
+async fn carry_out(
+    db: &mut PgConnection,
+    (home, place): (Home, &Place),
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<String> {
+    write::change(db, place, change, now).await?;
     awaited::forget(db, home.transmission).await?;
-    follow(db, (home, place), state, now).await
+    follow(db, (home, place), change.state, now).await
 }
 
 async fn retry(engine: &Engine, run: RunId) -> Result<Retry> {
@@ -302,7 +239,9 @@ async fn follow(
     now: DateTime<Utc>,
 ) -> Result<String> {
     let Home { run, transmission, .. } = home;
-    let late = if matches!(place.state, TransmissionState::Failed | TransmissionState::Queued) { " late" } else { "" };
+    let given_up =
+        matches!(place.state, TransmissionState::Failed | TransmissionState::Queued | TransmissionState::Skipped);
+    let late = if given_up { " late" } else { "" };
     let effect = format!("{} to {}{late}", place.state.name(), state.name());
     let text = format!("by word of the far side transmission {transmission} goes from {effect}");
     let data = json!({ "transmission": transmission, "attempt": home.attempt, "state": state });
@@ -312,7 +251,8 @@ async fn follow(
             turned_out::turned_out(db, (run, transmission), Turn::Failed, now).await?;
         }
         // What was told as failed did arrive, or is on its way again.
-        (TransmissionState::Queued, _) | (_, TransmissionState::Failed | TransmissionState::Uncertain) => {
+        (TransmissionState::Queued, _)
+        | (_, TransmissionState::Failed | TransmissionState::Skipped | TransmissionState::Uncertain) => {
             turned_out::open_again(db, run).await?;
         }
         _ => {}

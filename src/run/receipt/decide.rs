@@ -1,8 +1,9 @@
 //! What a later word means: pure, so that every order in which words come can be tried.
 //!
 //! A word about the last attempt settles what was accepted or uncertain. What failed has arrived after all when the far
-//! side says so, and what arrived can come back; but no word overturns a younger one, and none about an earlier attempt
-//! overturns a later one: it only shows that there may be two.
+//! side says so, also when another contact was turned to meanwhile, and what arrived can come back; but no word overturns
+//! a younger one, and none about an earlier attempt overturns a later one that may have arrived: it only shows that there
+//! may be two.
 
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Case {
     pub open: bool,
     /// The far side was asked whether it has it at all.
     pub doubt: bool,
+    /// It failed, and another contact was turned to.
+    pub turned: bool,
     /// When the youngest final word so far was given about this attempt.
     pub before: Option<DateTime<Utc>>,
 }
@@ -51,10 +54,12 @@ pub(super) enum Decision {
 /// Decides what `standing`, given at `at`, means in this case.
 pub(super) fn decide(case: &Case, standing: &Standing, at: DateTime<Utc>) -> Decision {
     use TransmissionState as S;
-    if matches!(case.state, S::Skipped | S::Cancelled) {
+    let arrived = matches!(standing, Standing::Delivered(_));
+    if case.state == S::Cancelled || case.state == S::Skipped && !(case.turned && arrived) {
         return Decision::Nothing("it was given up here");
     }
-    if case.about < case.last && !(case.state == S::Queued && matches!(standing, Standing::Delivered(_))) {
+    let nothing_later = matches!(case.state, S::Queued | S::Failed | S::Skipped);
+    if case.about < case.last && !(nothing_later && arrived) {
         return match standing {
             Standing::Delivered(_) => Decision::Twice,
             _ => Decision::Nothing("it is about an earlier attempt"),
@@ -70,7 +75,7 @@ pub(super) fn decide(case: &Case, standing: &Standing, at: DateTime<Utc>) -> Dec
         (Standing::Underway(text), S::Accepted) => Decision::Progress(text.clone()),
         (Standing::Underway(_), S::Uncertain) => Decision::Move(Event::Accepted),
         (Standing::Delivered(_), S::Accepted | S::Uncertain) => Decision::Move(Event::Delivered),
-        (Standing::Delivered(_), S::Failed | S::Queued) => Decision::Move(Event::Arrived),
+        (Standing::Delivered(_), S::Failed | S::Queued | S::Skipped) => Decision::Move(Event::Arrived),
         (Standing::Failed(_), S::Accepted | S::Uncertain) => Decision::Move(Event::Refused),
         (Standing::Failed(_), S::Delivered) => Decision::Move(Event::Returned),
         (Standing::Deferred { reason, after }, S::Accepted | S::Uncertain) => {
@@ -102,7 +107,7 @@ mod tests {
     }
 
     fn case(state: TransmissionState) -> Case {
-        Case { state, last: 2, about: 2, open: false, doubt: false, before: None }
+        Case { state, last: 2, about: 2, open: false, doubt: false, turned: false, before: None }
     }
 
     fn reason() -> Reason {
@@ -119,17 +124,6 @@ mod tests {
         ]
     }
 
-    const STATES: [TransmissionState; 8] = [
-        TransmissionState::Queued,
-        TransmissionState::Sending,
-        TransmissionState::Accepted,
-        TransmissionState::Delivered,
-        TransmissionState::Failed,
-        TransmissionState::Skipped,
-        TransmissionState::Uncertain,
-        TransmissionState::Cancelled,
-    ];
-
     /// The state after a word, by the one function that owns all moves.
     fn after(case: &Case, standing: &Standing, at: DateTime<Utc>) -> TransmissionState {
         match decide(case, standing, at) {
@@ -141,11 +135,12 @@ mod tests {
 
     #[test]
     fn whatever_is_said_in_whatever_state_the_move_is_legal() {
-        for state in STATES {
+        for state in TransmissionState::ALL {
             for standing in standings() {
                 for (about, open, doubt) in [(2, false, false), (2, false, true), (2, true, false), (1, false, false)] {
                     let open = open && state == TransmissionState::Sending;
-                    after(&Case { about, open, doubt, ..case(state) }, &standing, minute(1));
+                    let turned = state == TransmissionState::Skipped;
+                    after(&Case { about, open, doubt, turned, ..case(state) }, &standing, minute(1));
                 }
             }
         }
@@ -174,25 +169,33 @@ mod tests {
             (S::Queued, &delivered, S::Delivered),
             (S::Queued, &failed, S::Queued),
             (S::Cancelled, &delivered, S::Cancelled),
+            (S::Skipped, &delivered, S::Skipped),
             (S::Skipped, &failed, S::Skipped),
         ] {
             assert_eq!(after(&case(state), standing, minute(1)), expected, "{state:?} {standing:?}");
+        }
+        let turned = Case { turned: true, ..case(S::Skipped) };
+        for (standing, expected) in [(&delivered, S::Delivered), (&deferred, S::Skipped), (&failed, S::Skipped)] {
+            assert_eq!(after(&turned, standing, minute(1)), expected, "{standing:?} after it was turned away from");
         }
         let asked = Case { doubt: true, ..case(S::Uncertain) };
         assert_eq!(after(&asked, &unknown, minute(1)), S::Queued, "asked, and it never came");
     }
 
     #[test]
-    fn a_word_about_an_earlier_attempt_overturns_nothing() {
+    fn a_word_about_an_earlier_attempt_overturns_nothing_that_may_have_arrived() {
         use TransmissionState as S;
         let [_, delivered, _, failed, _] = standings();
-        for state in [S::Sending, S::Accepted, S::Delivered, S::Failed, S::Uncertain] {
+        for state in [S::Sending, S::Accepted, S::Delivered, S::Uncertain] {
             let case = Case { about: 1, ..case(state) };
             assert_eq!(decide(&case, &delivered, minute(1)), Decision::Twice, "{state:?}");
             assert!(matches!(decide(&case, &failed, minute(1)), Decision::Nothing(_)), "{state:?}");
         }
-        let waiting = Case { about: 1, ..case(S::Queued) };
-        assert_eq!(decide(&waiting, &delivered, minute(1)), Decision::Move(Event::Arrived), "no need to send it again");
+        for state in [S::Queued, S::Failed, S::Skipped] {
+            let case = Case { about: 1, turned: true, ..case(state) };
+            assert_eq!(decide(&case, &delivered, minute(1)), Decision::Move(Event::Arrived), "{state:?}");
+            assert!(matches!(decide(&case, &failed, minute(1)), Decision::Nothing(_)), "{state:?}");
+        }
     }
 
     #[test]

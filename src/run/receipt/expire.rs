@@ -113,7 +113,8 @@ async fn silent(db: &mut PgConnection, late: &Late, place: &Place, now: DateTime
         _ => (Event::Lost, Outcome::Uncertain(reason())),
     };
     let state = place.state.after(event).context("what was accepted can be settled without word")?;
-    write::change(db, place, &Change { attempt: late.attempt, state, outcome, again: None }, now).await?;
+    write::change(db, place, &Change { attempt: late.attempt, state, outcome, again: None, counts: false }, now)
+        .await?;
     if state != TransmissionState::Delivered {
         turned_out::turned_out(db, (late.run, late.transmission), Turn::Unconfirmed, now).await?;
     }

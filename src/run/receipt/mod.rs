@@ -13,6 +13,7 @@ mod ask;
 mod bounce;
 mod decide;
 mod expire;
+mod find;
 mod mailbox;
 mod pending;
 mod write;

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::{
     channel::Outcome,
     id::{RunId, StepId, TransmissionId},
-    run::{Engine, StepState, TransmissionState, frozen},
+    run::{Engine, StepState, TransmissionState, followed, frozen},
     workflow::Kind,
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Change {
     pub outcome: Outcome,
     /// When it is tried again.
     pub again: Option<DateTime<Utc>>,
+    /// Whether it has used up one of the tries.
+    pub counts: bool,
 }
 
 /// Locks the run, the step and the transmission, in this order, as all do who lock several. Nothing when the run is
@@ -121,6 +123,9 @@ pub(super) async fn change(db: &mut PgConnection, place: &Place, change: &Change
     };
     write_attempt(db, place, change, (&reason, &proof)).await?;
     write_transmission(db, place, change, (&reason, &proof), now).await?;
+    if proof.is_some() {
+        followed::admit(db, place.transmission).await?;
+    }
     write_step(db, place, change, &reason, now).await
 }
 
@@ -196,7 +201,7 @@ async fn write_step(
         r#"
         update step
            set state = $2, reason = $3, due_at = coalesce($4, due_at), hinted_at = $5, changed_at = $5,
-               tries = tries + case when $4::timestamptz is null then 0 else 1 end,
+               tries = tries + case when $4::timestamptz is null or not $6 then 0 else 1 end,
                deaths = case when $4::timestamptz is null then deaths else 0 end
          where id = $1 and state in ('ready', 'done', 'failed', 'skipped')
         "#,
@@ -205,6 +210,7 @@ async fn write_step(
         reason.as_ref(),
         change.again,
         now,
+        change.counts,
     )
     .execute(db)
     .await

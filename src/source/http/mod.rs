@@ -9,7 +9,7 @@ mod answer;
 mod redirect;
 mod send;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub use address::{Allowed, AllowedError};
 use redirect::Hop;
 use send::{fill, first_hop};
 
-use super::{Failure, tls};
+use super::{Failure, cause::told, client, tls};
 use crate::{
     reason::{Reason, Scope},
     secret::Credential,
@@ -94,14 +94,8 @@ impl Client {
 
     async fn send(&self, request: &Request, hop: &Hop) -> Result<Response, Failure> {
         let (host, addresses) = self.resolve(&hop.url).await?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .user_agent(concat!("postbook/", env!("CARGO_PKG_VERSION")))
+        let client = client::builder(self.tls.clone())
             .resolve_to_addrs(&host, &addresses)
-            .tls_backend_preconfigured(self.tls.clone())
             .build()
             .map_err(|error| unsendable(&chain(error)))?;
         let builder = client.request(hop.method.clone(), hop.url.clone());
@@ -150,9 +144,8 @@ fn unsendable(text: &str) -> Failure {
 
 /// An error and its causes in one line, without the URL.
 fn chain(error: reqwest::Error) -> String {
-    let error = anyhow::Error::new(error.without_url());
-    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
+    let error = error.without_url();
+    error.source().map_or_else(|| error.to_string(), told)
 }
 
 fn scrubbed(mut failure: Failure, request: &Request) -> Failure {

@@ -15,7 +15,7 @@ use cap_std::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{Failure, Found, Listing, Moved, lasting, parent, passing};
+use super::{Failure, Found, Listing, Moved, lasting, passing, path::parent};
 
 /// A folder below one of the roots.
 #[derive(Debug, Clone)]

@@ -7,10 +7,12 @@
 
 mod account;
 mod address;
+mod aside;
 mod folder;
 mod ftp;
 mod name;
 mod open;
+mod path;
 mod pattern;
 mod put;
 mod s3;
@@ -204,11 +206,6 @@ fn lasting(code: &str, text: String) -> Failure {
 /// A failure of what was asked for; asking again is in vain.
 fn refused(code: &str, text: String) -> Failure {
     Failure { reason: Reason::new(Scope::Contact, code, text), again: false, after: None }
-}
-
-/// The folder of `path`, if it is not the place itself.
-fn parent(path: &str) -> Option<&str> {
-    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 /// `path` in the folder `root` of this machine.

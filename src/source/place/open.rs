@@ -13,6 +13,7 @@ use super::{
     sftp::{Connection, HostKey, HostKeyFault, Login},
     web::Web,
 };
+use crate::source::client;
 
 /// An account of a server with files.
 #[derive(Clone)]
@@ -123,13 +124,9 @@ pub(super) fn ftp(url: &Url, site: &Site, tls: ClientConfig, patience: Patience)
 }
 
 pub(super) fn client(tls: ClientConfig, patience: Patience) -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
+    client::builder(tls)
         .connect_timeout(patience.answer)
         .timeout(patience.whole)
-        .tls_backend_preconfigured(tls)
         .build()
         .map_err(|error| format!("no client can be made: {error}"))
 }

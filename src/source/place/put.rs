@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Failure, Moved, name::numbered};
+use super::{Failure, Moved, name::numbered, path::join};
 use crate::reason::{Reason, Scope};
 
 /// How many numbers are tried before a name is given up. Reached only where somebody never empties the folder.
@@ -196,10 +196,6 @@ pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result
 pub(super) fn short(path: &str, found: Option<u64>, wanted: usize) -> Failure {
     let found = found.map_or("nothing".to_owned(), |size| format!("{size} bytes"));
     super::passing("place-short", format!("{wanted} bytes were written to {path}, and {found} are there"))
-}
-
-pub(super) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 fn taken(path: &str) -> Failure {

@@ -11,7 +11,7 @@ use super::{
     put::{self, Item, Put, Stage, Unput},
     refused, s3,
     sftp::{Connection, Sftp},
-    web::Web,
+    web::{Plain, Web},
 };
 use crate::source::tls;
 
@@ -107,7 +107,8 @@ impl Server {
         match &self.kind {
             Kind::Sftp(connection) => put::put(&sftp_at(connection, &self.root), item, whole).await,
             Kind::Ftp(ftp) => put::put(&Ftp { root: self.root.clone(), ..ftp.clone() }, item, whole).await,
-            Kind::Web(web) => put::put(web, item, whole).await,
+            Kind::Web(web) if web.moves => put::put(web, item, whole).await,
+            Kind::Web(web) => put::put(&Plain(web), item, whole).await,
             Kind::S3(service) => {
                 let (bucket, below) = self.bucket(item.folder);
                 if bucket.is_empty() {

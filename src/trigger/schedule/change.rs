@@ -15,7 +15,7 @@ use super::{
     owed::{Bound, Look},
     plan,
     row::{self, Row, named},
-    settle,
+    settle, write,
 };
 use crate::{
     catalog::change::{self, Change},
@@ -75,7 +75,8 @@ async fn follow_all(db: &mut PgConnection, changes: Vec<Change>, now: DateTime<U
         kept.extend(rows);
     }
     refresh(db, &mut kept).await?;
-    write(db, &kept, &gone).await
+    write::take_away(db, &gone).await?;
+    write::schedules(db, &kept).await
 }
 
 /// Schedules after a change.
@@ -232,82 +233,4 @@ async fn definitions(db: &mut PgConnection, changes: &[Change]) -> Result<HashMa
         _ => Vec::new(),
     };
     Ok(rows.into_iter().map(|row| (row.id, list(row.schedule))).collect())
-}
-
-async fn write(db: &mut PgConnection, rows: &[Row], gone: &[i64]) -> Result<()> {
-    sqlx::query!("delete from schedule where id = any($1)", gone)
-        .execute(&mut *db)
-        .await
-        .context("taking schedules away")?;
-    let (fresh, kept): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.id == 0);
-    insert(db, &fresh).await?;
-    update(db, &kept).await
-}
-
-async fn insert(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        r#"
-        insert into schedule (batch, revision, position, definition, key_zone, after_at, next_key, next_at, fault,
-                              disabled_at, disabled_by, enabled_at)
-        select * from unnest($1::text[], $2::bigint[], $3::integer[], $4::jsonb[], $5::text[], $6::timestamptz[],
-                             $7::text[], $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[],
-                             $12::timestamptz[])
-        "#,
-        &rows.iter().map(|row| row.batch.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.revision.0).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.position).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.definition.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.key_zone.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.after_at).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.next_key.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.next_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &rows.iter().map(|row| row.fault.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.disabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &rows.iter().map(|row| row.disabled_by.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.enabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-    )
-    .execute(db)
-    .await
-    .context("adding schedules")?;
-    Ok(())
-}
-
-async fn update(db: &mut PgConnection, rows: &[&Row]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        r#"
-        update schedule
-           set revision = changed.revision, position = changed.position, definition = changed.definition,
-               key_zone = changed.key_zone, after_at = changed.after_at, next_key = changed.next_key,
-               next_at = changed.next_at, fault = changed.fault, disabled_at = changed.disabled_at,
-               disabled_by = changed.disabled_by, failures = changed.failures, enabled_at = changed.enabled_at
-          from unnest($1::bigint[], $2::bigint[], $3::integer[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::text[],
-                      $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[], $12::integer[], $13::timestamptz[])
-               as changed (id, revision, position, definition, key_zone, after_at, next_key, next_at, fault, disabled_at,
-                           disabled_by, failures, enabled_at)
-         where schedule.id = changed.id
-        "#,
-        &rows.iter().map(|row| row.id).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.revision.0).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.position).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.definition.clone()).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.key_zone.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.after_at).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.next_key.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.next_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &rows.iter().map(|row| row.fault.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.disabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &rows.iter().map(|row| row.disabled_by.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &rows.iter().map(|row| row.failures).collect::<Vec<_>>(),
-        &rows.iter().map(|row| row.enabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-    )
-    .execute(db)
-    .await
-    .context("changing schedules")?;
-    Ok(())
 }

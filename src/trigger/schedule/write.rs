@@ -79,6 +79,63 @@ pub(super) async fn notes(db: &mut PgConnection, notes: &[((String, String), Val
     Ok(())
 }
 
+/// Writes schedules; those with the number 0 are new.
+pub(super) async fn schedules(db: &mut PgConnection, rows: &[Row]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        with wanted as (
+            select *
+              from unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::jsonb[], $6::text[],
+                          $7::timestamptz[], $8::text[], $9::timestamptz[], $10::text[], $11::timestamptz[],
+                          $12::timestamptz[], $13::text[], $14::integer[])
+                   as wanted (id, batch, revision, position, definition, key_zone, after_at, next_key, next_at, fault,
+                              enabled_at, disabled_at, disabled_by, failures)
+        ), kept as (
+            update schedule
+               set revision = wanted.revision, position = wanted.position, definition = wanted.definition,
+                   key_zone = wanted.key_zone, after_at = wanted.after_at, next_key = wanted.next_key,
+                   next_at = wanted.next_at, fault = wanted.fault, enabled_at = wanted.enabled_at,
+                   disabled_at = wanted.disabled_at, disabled_by = wanted.disabled_by, failures = wanted.failures
+              from wanted
+             where schedule.id = wanted.id
+        )
+        insert into schedule (batch, revision, position, definition, key_zone, after_at, next_key, next_at, fault,
+                              enabled_at, disabled_at, disabled_by, failures)
+        select batch, revision, position, definition, key_zone, after_at, next_key, next_at, fault, enabled_at,
+               disabled_at, disabled_by, failures
+          from wanted
+         where id = 0
+        "#,
+        &rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.batch.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.revision.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.position).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.definition.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.key_zone.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.after_at).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.next_key.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.next_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &rows.iter().map(|row| row.fault.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.enabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &rows.iter().map(|row| row.disabled_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+        &rows.iter().map(|row| row.disabled_by.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|row| row.failures).collect::<Vec<_>>(),
+    )
+    .execute(db)
+    .await
+    .with_context(|| format!("writing {} schedules", rows.len()))?;
+    Ok(())
+}
+
+/// Takes schedules away.
+pub(super) async fn take_away(db: &mut PgConnection, gone: &[i64]) -> Result<()> {
+    sqlx::query!("delete from schedule where id = any($1)", gone).execute(db).await.context("taking schedules away")?;
+    Ok(())
+}
+
 /// Moves schedules on.
 pub(super) async fn move_on(db: &mut PgConnection, rows: &[Row]) -> Result<()> {
     sqlx::query!(

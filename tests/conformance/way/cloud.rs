@@ -1,6 +1,6 @@
 //! Services that fax and text over HTTP, as their descriptions have them, and a real Kannel.
 
-use std::{net::TcpListener, sync::Mutex};
+use std::sync::Mutex;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use postbook::channel::{File, Parcel, account::AccountConfig};
 
 use super::{Arrived, Deferred, Far, Way, digest, open};
 use crate::{
+    line::at_port,
     peers::Kannel,
     services::{
         SECRET, Server,
@@ -56,24 +57,15 @@ fn way(name: &'static str, config: &AccountConfig, good: &str, far: impl Far + '
     Way {
         name,
         account: open(config),
+        config: Some(config.clone()),
         good: good.to_owned(),
         bad: String::new(),
-        deferred: Deferred::Account(Box::new(open(&absent(config)))),
+        deferred: Deferred::Account(Box::new(open(&at_port(config, 1)))),
         repeats: 2,
         secrets: vec![SECRET.to_owned(), BASE64_STANDARD.encode(SECRET), BASE64_STANDARD.encode(format!(":{SECRET}"))],
         files: Vec::new(),
         far: Box::new(far),
     }
-}
-
-/// The same account where nobody listens.
-fn absent(config: &AccountConfig) -> AccountConfig {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let host = config.url.find("@127.0.0.1:").unwrap() + 1;
-    let end = host + config.url[host..].find(['?', '/']).unwrap();
-    let mut config = config.clone();
-    config.url.replace_range(host..end, &nobody.to_string());
-    config
 }
 
 /// As the engine makes them for a fax.

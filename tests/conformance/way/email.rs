@@ -15,6 +15,7 @@ pub fn postfix() -> Way {
     Way {
         name: "postfix",
         account: open(&postfix.submission()),
+        config: Some(postfix.submission()),
         good: format!("{}@test.local", unique()),
         bad: "nouser@test.local".to_owned(),
         deferred: Deferred::Contact("full@test.local".to_owned()),
@@ -31,6 +32,7 @@ pub fn sink() -> Way {
     Way {
         name: "sink",
         account: open(&sink.plain()),
+        config: Some(sink.plain()),
         good: format!("{}@test.local", unique()),
         bad: "code-550-5.1.1@test.local".to_owned(),
         deferred: Deferred::Contact("code-452-4.2.2@test.local".to_owned()),

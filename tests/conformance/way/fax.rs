@@ -17,6 +17,7 @@ pub fn hylafax() -> Way {
     Way {
         name: "hylafax",
         account: open(&server.desk()),
+        config: Some(server.desk()),
         good: number(),
         bad: "+1 312 555".to_owned(),
         deferred: Deferred::Account(Box::new(open(&server.account("1")))),
@@ -37,15 +38,17 @@ pub fn gateway() -> Way {
     let gateway = |config: AccountConfig| {
         let mut config = AccountConfig { url: config.url.replacen("smtp:", "faxmail:", 1), ..config };
         config.fax.dial = Some("fax-{digits}@test.local".to_owned());
-        open(&config)
+        config
     };
+    let config = gateway(postfix.submission());
     let nobody = AccountConfig { from: postfix.plain().from, ..AccountConfig::new("smtp://localhost:1?tls=none") };
     Way {
         name: "fax gateway",
-        account: gateway(postfix.submission()),
+        account: open(&config),
+        config: Some(config),
         good: number(),
         bad: "n/a".to_owned(),
-        deferred: Deferred::Account(Box::new(gateway(nobody))),
+        deferred: Deferred::Account(Box::new(open(&gateway(nobody)))),
         repeats: 2,
         secrets: SECRETS.map(str::to_owned).to_vec(),
         files: awkward_files(),

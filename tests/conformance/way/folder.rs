@@ -22,6 +22,7 @@ pub fn folder() -> Way {
     Way {
         name: "folder",
         account: open(&AccountConfig::new(url_of(root.path(), ""))),
+        config: None,
         good: "site-a/inbox".to_owned(),
         bad: "../../etc".to_owned(),
         deferred: Deferred::Account(Box::new(missing)),
@@ -39,6 +40,7 @@ pub fn outbox() -> Way {
     Way {
         name: "outbox",
         account: open(&outbox_in(root.path())),
+        config: None,
         good: "ann@test.local".to_owned(),
         bad: "refused@test.local".to_owned(),
         deferred: Deferred::Account(Box::new(missing)),

@@ -22,6 +22,7 @@ pub fn pickup() -> Way {
     Way {
         name: "pickup",
         account: open(&sink),
+        config: None,
         good: format!("{}@test.local", unique()),
         bad: "code-550-5.1.1@test.local".to_owned(),
         deferred: Deferred::Contact("code-452-4.2.2@test.local".to_owned()),

@@ -6,7 +6,10 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use postbook::channel::{Parcel, account::AccountConfig};
 
 use super::{Arrived, Deferred, Far, Way, awkward_files, folder::files_in, open, unique};
-use crate::peers::{Nginx, Sshd, Vsftpd, s3::S3};
+use crate::{
+    line::at_port,
+    peers::{Nginx, Sshd, Vsftpd, s3::S3},
+};
 
 /// The password plainly, in a URL, and as it goes to a web server.
 const SECRETS: [&str; 4] = ["s3cret", "czNjcmV0", "c2VuZGVyOnMzY3JldC8r", "sec/ret"];
@@ -35,8 +38,9 @@ fn way(name: &'static str, config: AccountConfig, files: PathBuf) -> Way {
         name,
         good: format!("{folder}/inbox"),
         bad: "../../etc".to_owned(),
-        deferred: Deferred::Account(Box::new(open(&elsewhere(&config)))),
+        deferred: Deferred::Account(Box::new(open(&at_port(&config, 1)))),
         account: open(&config),
+        config: Some(config),
         // One and the same file.
         repeats: 1,
         secrets: SECRETS.map(str::to_owned).to_vec(),
@@ -51,13 +55,6 @@ fn s3() -> Way {
     let prefix = unique();
     let way = way("s3", config, PathBuf::new());
     Way { good: format!("{prefix}/inbox"), far: Box::new(Bucket(s3, prefix)), ..way }
-}
-
-/// The same, where nobody listens.
-fn elsewhere(config: &AccountConfig) -> AccountConfig {
-    let mut url: url::Url = config.url.parse().unwrap();
-    url.set_port(Some(1)).unwrap();
-    AccountConfig { url: url.to_string(), ..config.clone() }
 }
 
 impl Far for Seen {

@@ -12,15 +12,33 @@ use super::{
     status::{self, Fate},
 };
 
+/// The server that is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Far<'a> {
+    pub host: &'a str,
+    /// How often it calls for one attempt.
+    pub dials: u16,
+}
+
+impl Far<'_> {
+    /// The server, with who calls again after a failure.
+    fn caller(self) -> String {
+        match self.dials {
+            1 => format!("{}, which calls once for each attempt,", self.host),
+            dials => format!("{}, which calls up to {dials} times for each attempt,", self.host),
+        }
+    }
+}
+
 /// Asks about an attempt on an open connection.
-pub(super) async fn ask(control: &mut Control, asked: &Asked, host: &str) -> Result<Answer, Trouble> {
+pub(super) async fn ask(control: &mut Control, asked: &Asked, far: Far<'_>) -> Result<Answer, Trouble> {
     let token = token::of_key(&asked.key);
     let Some((number, job)) = find(control, asked, &token).await? else {
         return Ok(Answer { standing: Standing::Unknown, transcript: String::new(), reference: None });
     };
     let log = log(control, number, &job).await?;
     let transcript = log.as_ref().map(Log::kept).unwrap_or_default();
-    let standing = standing(&job, log.as_ref(), host);
+    let standing = standing(&job, log.as_ref(), far);
     Ok(Answer { standing, transcript, reference: Some(number.to_string()) })
 }
 
@@ -44,13 +62,13 @@ async fn log(control: &mut Control, number: u32, job: &Job) -> Result<Option<Log
     }
 }
 
-fn standing(job: &Job, log: Option<&Log>, host: &str) -> Standing {
+fn standing(job: &Job, log: Option<&Log>, far: Far<'_>) -> Standing {
     let (code, text) = &job.status;
     let because = |words: &str| if text.is_empty() { words.to_owned() } else { format!("{words}: {text}") };
     Standing::Underway(match job.state {
-        State::Done => return Standing::Delivered(proof(job, log, host)),
+        State::Done => return Standing::Delivered(proof(job, log, far.host)),
         State::Failed => {
-            return match status::sort(*code, text, host) {
+            return match status::sort(*code, text, &far.caller()) {
                 (Fate::Later(_), reason) => Standing::Deferred { reason, after: None },
                 (Fate::Never(_), reason) => Standing::Failed(reason),
             };
@@ -83,6 +101,8 @@ fn proof(job: &Job, log: Option<&Log>, host: &str) -> Proof {
 mod tests {
     use super::*;
 
+    const FAR: Far<'static> = Far { host: "fax", dials: 1 };
+
     fn job(state: State, code: u16, text: &str) -> Job {
         Job { state, status: (code, text.to_owned()), pages: (0, 3), session: None }
     }
@@ -102,7 +122,16 @@ mod tests {
             (State::Ready, 0, "", "waits for a free line"),
             (State::Active, 0, "", "being sent"),
         ] {
-            assert_eq!(standing(&job(state, code, text), None, "fax"), Standing::Underway(expected.to_owned()));
+            assert_eq!(standing(&job(state, code, text), None, FAR), Standing::Underway(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_reason_says_who_calls_again() {
+        let busy = job(State::Failed, 333, "Busy signal detected; too many attempts to dial");
+        for (dials, who) in [(1, "once for each attempt"), (5, "up to 5 times for each attempt")] {
+            let Standing::Deferred { reason, .. } = standing(&busy, None, Far { dials, ..FAR }) else { panic!("busy") };
+            assert_eq!(reason.text, format!("fax, which calls {who}, could not send it: Busy signal detected (1)"));
         }
     }
 
@@ -110,6 +139,6 @@ mod tests {
     fn the_proof_says_how_much_was_received() {
         let done = Job { pages: (3, 3), session: Some("000000002".to_owned()), ..job(State::Done, 0, "") };
         let proof = Proof { by: "fax".to_owned(), text: "3 of 3 pages received, session 000000002".to_owned() };
-        assert_eq!(standing(&done, None, "fax"), Standing::Delivered(proof));
+        assert_eq!(standing(&done, None, FAR), Standing::Delivered(proof));
     }
 }

@@ -15,10 +15,14 @@ use crate::{
 
 use super::{
     control::Control,
+    queue::State,
     reply::{Reply, Trouble},
     server::Stage,
     settings::Settings,
 };
+
+/// What hfaxd says of a job that its scheduler would not have (hfaxd's FIFO.c++): that one is not sent.
+const REJECTED: &str = "scheduler NAK'd request";
 
 /// What the server is to do.
 pub(super) struct Order<'a> {
@@ -39,6 +43,8 @@ pub(super) struct Upload {
 /// Why there is no job.
 pub(super) enum Failure {
     At(Stage, Trouble),
+    /// The scheduler would not have it: its code and words for that.
+    Rejected(u16, String),
     /// The claim ran out before it was set free.
     TooLate,
 }
@@ -128,17 +134,30 @@ impl Order<'_> {
 
     /// Sets the job free. A server whose scheduler does not answer may leave it lying; it is taken back then.
     async fn set_free(&self, control: &mut Control, job: u32) -> Result<u32, Failure> {
-        match control.command(&format!("JSUBM {job}")).await {
-            Ok(_) => Ok(job),
-            Err(Trouble::Said(reply)) => match control.command(&format!("JDELE {job}")).await {
-                Ok(_) => Err(Failure::At(Stage::Submit, Trouble::Said(reply))),
-                Err(_) => {
-                    let text = format!("the server said {reply}, and would not give the job back");
-                    Err(Failure::At(Stage::Submit, Trouble::Lost(text)))
-                }
-            },
-            Err(trouble) => Err(Failure::At(Stage::Submit, trouble)),
-        }
+        let reply = match control.command(&format!("JSUBM {job}")).await {
+            Ok(_) => return Ok(job),
+            Err(Trouble::Said(reply)) => reply,
+            Err(trouble) => return Err(Failure::At(Stage::Submit, trouble)),
+        };
+        // One that was rejected is over, whether it can be taken back or not.
+        let rejected = self.rejected(control, job).await;
+        let back = control.command(&format!("JDELE {job}")).await;
+        Err(match (rejected, back) {
+            (Some((code, words)), _) => Failure::Rejected(code, words),
+            (None, Ok(_)) => Failure::At(Stage::Submit, Trouble::Said(reply)),
+            (None, Err(_)) if reply.text.contains(REJECTED) => Failure::At(Stage::Submit, Trouble::Said(reply)),
+            (None, Err(_)) => {
+                let text = format!("the server said {reply}, and would not give the job back");
+                Failure::At(Stage::Submit, Trouble::Lost(text))
+            }
+        })
+    }
+
+    /// Why the scheduler would not have the job, if that is so.
+    async fn rejected(&self, control: &mut Control, job: u32) -> Option<(u16, String)> {
+        let (token, _) = self.tag.rsplit_once('.')?;
+        let seen = control.job(job, token).await.ok().flatten()?;
+        (seen.state == State::Failed).then_some(seen.status)
     }
 }
 

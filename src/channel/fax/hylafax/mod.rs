@@ -24,21 +24,22 @@ mod status;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::{
     channel::{
         Answer, Asked, Form, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Silence,
         config::{AccountConfig, AccountFault},
-        driver::{Driver, Turn, not_mine},
+        driver::{Driver, not_mine},
         token,
+        turn::{Turn, Turns},
     },
     contact::{Contact, number::Number},
     reason::Reason,
 };
 
 use self::{
+    ask::Far,
     control::Control,
     job::{Failure, Order, Upload},
     server::{Server, Stage},
@@ -56,15 +57,12 @@ const GRACE: Duration = Duration::from_secs(60 * 60);
 pub(in crate::channel) struct HylaFax {
     server: Server,
     settings: Settings,
-    turns: Semaphore,
+    turns: Turns,
 }
 
 impl HylaFax {
     pub(in crate::channel) fn open(url: &Url, config: &AccountConfig) -> Result<Self, AccountFault> {
-        if config.connections == 0 {
-            return Err(AccountFault::NoConnections);
-        }
-        let turns = Semaphore::new(config.connections);
+        let turns = Turns::of(config)?;
         Ok(Self { server: Server::open(url, config)?, settings: Settings::read(config)?, turns })
     }
 
@@ -97,7 +95,7 @@ impl HylaFax {
             }
             Err(failure) => {
                 // What the settings are to blame for would end so for anybody.
-                let for_anybody = matches!(failure, Failure::At(Stage::Job, _));
+                let for_anybody = matches!(failure, Failure::At(Stage::Job, _) | Failure::Rejected(..));
                 Report { transcript, for_anybody, ..Report::new(outcome::failed(&self.server.host, failure)) }
             }
         }
@@ -132,7 +130,8 @@ impl HylaFax {
 
     async fn answer(&self, asked: &Asked) -> Result<Answer, Reason> {
         let mut control = self.connect().await?;
-        let answer = ask::ask(&mut control, asked, &self.server.host).await;
+        let far = Far { host: &self.server.host, dials: self.settings.dials };
+        let answer = ask::ask(&mut control, asked, far).await;
         let answer = answer.map_err(|trouble| outcome::reason(&self.server.host, Stage::Question, &trouble));
         control.leave().await;
         answer
@@ -152,7 +151,7 @@ impl Driver for HylaFax {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.turns.acquire().map(|turn| Turn::of(turn.ok())).boxed()
+        self.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {

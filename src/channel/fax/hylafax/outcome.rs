@@ -9,12 +9,17 @@ use super::{
     job::Failure,
     reply::{Reply, Trouble},
     server::Stage,
+    status::{self, Fate},
 };
 
 /// The outcome of an attempt for which there is no job.
 pub(super) fn failed(host: &str, failure: Failure) -> Outcome {
     match failure {
         Failure::At(stage, trouble) => of(host, stage, trouble),
+        Failure::Rejected(code, words) => match status::sort(code, &words, host) {
+            (Fate::Later(_), reason) => Outcome::Deferred { reason, after: None },
+            (Fate::Never(_), reason) => Outcome::Refused(reason),
+        },
         Failure::TooLate => {
             let text =
                 "the claim ran out before the job was set free, so it was not: this process was held up too long";

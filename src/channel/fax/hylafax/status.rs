@@ -37,7 +37,7 @@ const KNOWN: [(u16, &str); 18] = [
 ];
 
 /// What the server's last word on a job that failed means.
-pub(super) fn sort(code: u16, text: &str, host: &str) -> (Fate, Reason) {
+pub(super) fn sort(code: u16, text: &str, caller: &str) -> (Fate, Reason) {
     let text = text.trim();
     let (code, text) = cause(code, text);
     let fate = fate(code);
@@ -50,7 +50,7 @@ pub(super) fn sort(code: u16, text: &str, host: &str) -> (Fate, Reason) {
         code => format!("hylafax-{code}"),
     };
     let text = if text.is_empty() { "no reason given" } else { text };
-    (fate, Reason::new(scope, name, format!("{host} could not send it: {text} ({code})")))
+    (fate, Reason::new(scope, name, format!("{caller} could not send it: {text} ({code})")))
 }
 
 /// Which failure used up the calls.

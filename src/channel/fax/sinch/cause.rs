@@ -6,7 +6,7 @@ use crate::{
     channel::{
         Outcome, Report, Standing,
         fax::{HUMAN, failed},
-        service::Reply,
+        service::{Reply, answered},
     },
     reason::{Reason, Scope},
 };
@@ -42,6 +42,11 @@ pub(super) fn failure(failure: (&str, i64), message: &str) -> Standing {
     };
     let text = format!("the service says that it failed: {kind:.40} {number} {message:.200}");
     failed(scope, code, text.trim().to_owned())
+}
+
+/// Whether a failure of the account, by its stable code, may be one at some numbers only.
+pub(super) fn is_by_destination(code: &str) -> bool {
+    code == "fax-not-permitted"
 }
 
 #[derive(Deserialize)]
@@ -87,7 +92,7 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
     let told = if error.message.is_empty() { words } else { &error.message };
     let text = format!("{host} refused it: {:.40} {told:.300}", error.status);
     let reason = Reason::new(scope, format!("sinch-{}", reply.status), text);
-    Some(Report { for_anybody: scope == Scope::Account, ..Report::new(Outcome::Refused(reason)) })
+    Some(answered(Outcome::Refused(reason)))
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod fax;
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::TimeDelta;
 use futures::future::{BoxFuture, FutureExt};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -21,12 +20,12 @@ use url::Url;
 
 use crate::{
     channel::{
-        About, Answer, Asked, Callback, File, Form, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report,
-        Resolution, Settle, Silence, Standing, Turn, Unheard, Word,
+        About, Answer, Asked, Callback, File, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Resolution,
+        Settle, Silence, Standing, Turn, Unheard, Word,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         mark,
-        service::{Reply, Service, ended, segment, too_late, unanswered},
+        service::{CLOCKS, Reply, Service, ended, segment},
         token,
     },
     contact::{Contact, number::Number},
@@ -39,8 +38,6 @@ use self::fax::{Fax, Faxes, One};
 const WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
 /// How often it is asked: Sinch speaks up only at the end, and is asked what it means then.
 const POLL: Duration = Duration::from_secs(30);
-/// How far our clock and theirs may differ when a fax is looked for by its time.
-const CLOCKS: TimeDelta = TimeDelta::minutes(5);
 /// The longest header line that Sinch prints, in letters.
 const HEADER: usize = 50;
 /// The labels that hold the key and the attempt.
@@ -82,16 +79,8 @@ impl Sinch {
             Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
         let body = self.body(parcel, to, file);
-        if !permit() {
-            return too_late();
-        }
-        let mut transcript = String::new();
         let request = self.service.login.basic(self.service.upload(&self.path)).json(&body);
-        let report = match self.service.exchange(request, &mut transcript).await {
-            Ok(reply) => self.taken(&reply),
-            Err(trouble) => unanswered(&self.service.host, trouble),
-        };
-        Report { transcript, ..report }
+        self.service.submit(request, permit, |reply| self.taken(reply)).await
     }
 
     fn body(&self, parcel: &Parcel, to: &Number, (file, kind): (&File, &str)) -> Value {
@@ -113,21 +102,16 @@ impl Sinch {
     }
 
     fn taken(&self, reply: &Reply) -> Report {
-        let words = self.service.words(&reply.text());
         if !reply.is_yes() {
-            let host = &self.service.host;
+            let (host, words) = (&self.service.host, self.service.words(&reply.text()));
             return cause::refusal(host, reply, &words).unwrap_or_else(|| ended(host, reply, &words));
         }
         match reply.json::<One>() {
             Some(One(fax)) => {
                 let text = format!("{} took it as fax {} ({})", self.service.host, fax.id, fax.status);
-                let proof = Proof { by: self.service.host.clone(), text };
-                Report { reference: Some(fax.id), ..Report::new(Outcome::Accepted(proof)) }
+                self.service.accepted(fax.id, text)
             }
-            None => {
-                let text = format!("{} said yes in words that are not understood: {words}", self.service.host);
-                Report::new(Outcome::Uncertain(Reason::new(Scope::Attempt, "sinch-words", text)))
-            }
+            None => Report::new(Outcome::Uncertain(self.service.not_understood("sinch-words", reply))),
         }
     }
 
@@ -173,16 +157,11 @@ impl Driver for Sinch {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
-        async {
-            let request = self.get(&self.path).query(&[("pageSize", "1")]);
-            self.service.look::<Value>(request, &mut String::new()).await?;
-            Ok(format!("{} lets us in", self.service.host))
-        }
-        .boxed()
+        self.service.try_out(self.get(&self.path).query(&[("pageSize", "1")]), "lets us in").boxed()
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {
@@ -195,6 +174,10 @@ impl Driver for Sinch {
 
     fn receipts(&self) -> Option<Receipts> {
         Some(Receipts { within: WITHIN, poll: Some(POLL), holds: true, silence: Silence::Uncertain })
+    }
+
+    fn is_for_anybody(&self, code: &str) -> bool {
+        !cause::is_by_destination(code)
     }
 
     fn ask<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {

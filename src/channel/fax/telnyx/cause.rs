@@ -6,7 +6,7 @@ use crate::{
     channel::{
         Outcome, Report, Standing,
         fax::{HUMAN, failed},
-        service::Reply,
+        service::{Reply, answered},
     },
     reason::{Reason, Scope},
 };
@@ -54,6 +54,11 @@ pub(super) fn failure(failure: &str) -> Standing {
     failed(scope, code, text)
 }
 
+/// Whether a failure of the account, by its stable code, is one at some numbers only: other countries may be allowed.
+pub(super) fn is_by_destination(code: &str) -> bool {
+    matches!(code, "fax-not-in-plan" | "fax-country-not-allowed" | "fax-account-not-verified")
+}
+
 #[derive(Deserialize)]
 struct Refusal {
     errors: Vec<Fault>,
@@ -94,12 +99,27 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
     let told = format!("{} {}", fault.title, fault.detail);
     let told = if told.trim().is_empty() { words } else { told.trim() };
     let reason = Reason::new(scope, format!("telnyx-{:.20}", fault.code), format!("{host} refused it: {told:.300}"));
-    Some(Report { for_anybody: scope == Scope::Account, ..Report::new(Outcome::Refused(reason)) })
+    Some(answered(Outcome::Refused(reason)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_failures_of_the_account_those_that_some_numbers_have_are_not_for_anybody() {
+        let account = CAUSES.iter().filter(|(_, scope, _)| *scope == Scope::Account);
+        let some: Vec<_> =
+            account.filter(|(.., code)| is_by_destination(&format!("fax-{code}"))).map(|(word, ..)| *word).collect();
+        assert_eq!(
+            some,
+            [
+                "destination_not_in_service_plan",
+                "destination_not_in_countries_whitelist",
+                "unverified_destination_not_allowed"
+            ]
+        );
+    }
 
     #[test]
     fn each_cause_reaches_as_far_as_it_should() {

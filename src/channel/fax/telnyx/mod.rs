@@ -14,26 +14,26 @@ mod webhook;
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures::future::{BoxFuture, FutureExt};
 use reqwest::{
     Method,
     multipart::{Form as Multipart, Part},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
     channel::{
-        Answer, Asked, Callback, File, Form, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Resolution,
-        Settle, Silence, Standing, Turn, Unheard,
+        Answer, Asked, Callback, File, Form, Heard, Outcome, Parcel, Permit, Receipts, Report, Resolution, Settle,
+        Silence, Standing, Turn, Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
-        service::{Reply, Service, ended, segment, too_late, unanswered},
+        service::{CLOCKS, Reply, Service, ended, segment, unanswered},
     },
     contact::{Contact, number::Number},
-    reason::{Reason, Scope},
+    reason::Reason,
 };
 
 use self::{fax::Fax, webhook::Verifier};
@@ -44,8 +44,8 @@ const WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
 const POLL: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5 * 60));
 /// How long an uploaded file is kept there, in seconds: longer than a fax may wait for a channel.
 const KEPT: u32 = 24 * 60 * 60;
-/// How far our clock and theirs may differ when a fax is looked for by its time.
-const CLOCKS: TimeDelta = TimeDelta::minutes(5);
+/// The code of an answer that is not understood.
+const WORDS: &str = "telnyx-words";
 
 /// A fax application of a Telnyx account.
 #[derive(Debug)]
@@ -78,28 +78,22 @@ impl Telnyx {
     }
 
     async fn send(&self, parcel: &Parcel, to: &Number, permit: Permit<'_>) -> Report {
-        let mut transcript = String::new();
-        let report = match super::one_file(parcel) {
-            Ok(file) => self.submit(parcel, file, (to, permit), &mut transcript).await,
-            Err(reason) => Report::new(Outcome::Refused(reason)),
+        let file = match super::one_file(parcel) {
+            Ok(file) => file,
+            Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
-        Report { transcript, ..report }
+        let mut transcript = String::new();
+        let report = match self.upload(file, &mut transcript).await {
+            Ok(media) => {
+                let request = self.service.request(Method::POST, "/v2/faxes").json(&self.body(parcel, to, &media));
+                self.service.submit(self.service.login.bearer(request), permit, |reply| self.taken(reply)).await
+            }
+            Err(report) => report,
+        };
+        Report { transcript: transcript + &report.transcript, ..report }
     }
 
-    async fn submit(
-        &self,
-        parcel: &Parcel,
-        file: &File,
-        (to, permit): (&Number, Permit<'_>),
-        transcript: &mut String,
-    ) -> Report {
-        let media = match self.upload(file, transcript).await {
-            Ok(media) => media,
-            Err(report) => return report,
-        };
-        if !permit() {
-            return too_late();
-        }
+    fn body(&self, parcel: &Parcel, to: &Number, media: &str) -> Value {
         let mut body = json!({
             "connection_id": self.service.login.user,
             "from": self.from.as_str(),
@@ -110,11 +104,7 @@ impl Telnyx {
         if let Some((address, _)) = &self.webhook {
             body["webhook_url"] = address.as_str().into();
         }
-        let request = self.service.login.bearer(self.service.request(Method::POST, "/v2/faxes")).json(&body);
-        match self.service.exchange(request, transcript).await {
-            Ok(reply) => self.taken(&reply),
-            Err(trouble) => unanswered(&self.service.host, trouble),
-        }
+        body
     }
 
     /// Puts `file` where the fax can name it. Nothing that goes wrong here has called anybody.
@@ -126,13 +116,10 @@ impl Telnyx {
         match self.service.exchange(request, transcript).await {
             Ok(reply) if reply.is_yes() => match reply.json::<Data<Media>>() {
                 Some(Data { data }) => Ok(data.media_name),
-                None => Err(later(self.not_understood(&reply))),
+                None => Err(later(self.service.not_understood(WORDS, &reply))),
             },
             Ok(reply) => Err(unsent(self.refusal(&reply))),
-            Err(trouble) => {
-                let outcome = unanswered(&self.service.host, trouble);
-                Err(unsent(outcome))
-            }
+            Err(trouble) => Err(unsent(unanswered(&self.service.host, trouble))),
         }
     }
 
@@ -143,21 +130,15 @@ impl Telnyx {
         match reply.json::<Data<Fax>>() {
             Some(Data { data: fax }) => {
                 let text = format!("{} took it as fax {} ({})", self.service.host, fax.id, fax.status);
-                let proof = Proof { by: self.service.host.clone(), text };
-                Report { reference: Some(fax.id), ..Report::new(Outcome::Accepted(proof)) }
+                self.service.accepted(fax.id, text)
             }
-            None => Report::new(Outcome::Uncertain(self.not_understood(reply))),
+            None => Report::new(Outcome::Uncertain(self.service.not_understood(WORDS, reply))),
         }
     }
 
     fn refusal(&self, reply: &Reply) -> Report {
         let words = self.service.words(&reply.text());
         cause::refusal(&self.service.host, reply, &words).unwrap_or_else(|| ended(&self.service.host, reply, &words))
-    }
-
-    fn not_understood(&self, reply: &Reply) -> Reason {
-        let text = format!("{} said yes in words that are not understood: {}", self.service.host, reply.text());
-        Reason::new(Scope::Attempt, "telnyx-words", self.service.words(&text))
     }
 
     async fn question(&self, asked: &Asked) -> Result<Answer, Reason> {
@@ -212,16 +193,13 @@ impl Driver for Telnyx {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
-        async {
-            let path = format!("/v2/fax_applications/{}", segment(&self.service.login.user));
-            self.get::<serde_json::Value>(&path, &[], &mut String::new()).await?;
-            Ok(format!("{} knows the fax application", self.service.host))
-        }
-        .boxed()
+        let path = format!("/v2/fax_applications/{}", segment(&self.service.login.user));
+        let request = self.service.login.bearer(self.service.request(Method::GET, &path));
+        self.service.try_out(request, "knows the fax application").boxed()
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
     }
 
     fn settle(&self) -> Settle {
@@ -235,6 +213,10 @@ impl Driver for Telnyx {
     fn receipts(&self) -> Option<Receipts> {
         let poll = if self.webhook.is_some() { POLL.1 } else { POLL.0 };
         Some(Receipts { within: WITHIN, poll: Some(poll), holds: true, silence: Silence::Uncertain })
+    }
+
+    fn is_for_anybody(&self, code: &str) -> bool {
+        !cause::is_by_destination(code)
     }
 
     fn ask<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, Result<Answer, Reason>> {

@@ -12,11 +12,11 @@ use url::Url;
 
 use crate::{
     channel::{
-        Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
+        Callback, Carries, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         mark,
-        service::{Reply, Service, ended, too_late, unanswered},
+        service::{Reply, Service, ended},
     },
     contact::{Contact, number::Number, sms::Encoding},
     reason::{Reason, Scope},
@@ -62,16 +62,8 @@ impl Kannel {
             Ok(text) => text,
             Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
-        if !permit() {
-            return too_late();
-        }
         let request = self.service.request(Method::GET, &self.path).query(&self.query(parcel, to, &text));
-        let mut transcript = String::new();
-        let report = match self.service.exchange(request, &mut transcript).await {
-            Ok(reply) => self.taken(&reply, &text),
-            Err(trouble) => unanswered(&self.service.host, trouble),
-        };
-        Report { transcript, ..report }
+        self.service.submit(request, permit, |reply| self.taken(reply, &text)).await
     }
 
     fn query(&self, parcel: &Parcel, to: &Number, text: &Text) -> Vec<(&'static str, String)> {
@@ -150,7 +142,11 @@ impl Driver for Kannel {
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::Words
     }
 
     fn settle(&self) -> Settle {

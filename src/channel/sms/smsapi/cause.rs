@@ -1,7 +1,7 @@
 //! Why SMSAPI did not take a message, by how far it reaches.
 
 use crate::{
-    channel::{Outcome, Proof, Report},
+    channel::{Outcome, Proof, Report, service::answered},
     reason::{Reason, Scope},
 };
 
@@ -19,11 +19,11 @@ pub(super) fn refusal(host: &str, code: &str, words: &str) -> Report {
         13 | 57 => refused(reason(Scope::Contact, &own)),
         59 => refused(reason(Scope::Contact, "opted-out")),
         11 | 12 | 17 | 76 | 94 => refused(reason(Scope::Document, &own)),
-        103 => account(reason(Scope::Account, "out-of-credit")),
-        14 | 70 | 74 | 98 | 101 | 102 | 105 | 110 | 112 | 401 | 997 | 1000 => account(reason(Scope::Account, &own)),
+        103 => refused(reason(Scope::Account, "out-of-credit")),
+        14 | 70 | 74 | 98 | 101 | 102 | 105 | 110 | 112 | 401 | 997 | 1000 => refused(reason(Scope::Account, &own)),
         // Ten messages within a minute to this number.
         52 => deferred(reason(Scope::Contact, &own)),
-        202 | 203 => Report { for_anybody: true, ..deferred(reason(Scope::Account, &own)) },
+        202 | 203 => deferred(reason(Scope::Account, &own)),
         // It says itself that the message was not submitted, or that it does not know.
         200 => deferred(reason(Scope::Attempt, &own)),
         8 | 201 | 999 => Report::new(Outcome::Uncertain(reason(Scope::Attempt, &own))),
@@ -32,15 +32,11 @@ pub(super) fn refusal(host: &str, code: &str, words: &str) -> Report {
 }
 
 fn refused(reason: Reason) -> Report {
-    Report::new(Outcome::Refused(reason))
-}
-
-fn account(reason: Reason) -> Report {
-    Report { for_anybody: true, ..refused(reason) }
+    answered(Outcome::Refused(reason))
 }
 
 fn deferred(reason: Reason) -> Report {
-    Report::new(Outcome::Deferred { reason, after: None })
+    answered(Outcome::Deferred { reason, after: None })
 }
 
 #[cfg(test)]

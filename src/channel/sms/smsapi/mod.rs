@@ -18,11 +18,11 @@ use url::Url;
 
 use crate::{
     channel::{
-        Answer, Asked, Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Turn, Unheard,
+        Answer, Asked, Callback, Carries, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn, Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
         mark,
-        service::{Reply, Service, ended, too_late, unanswered},
+        service::{Reply, Service, ended},
         token,
     },
     contact::{Contact, number::Number},
@@ -81,16 +81,8 @@ impl SmsApi {
             Ok(text) => text,
             Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
-        if !permit() {
-            return too_late();
-        }
         let request = self.service.request(Method::POST, PATH).form(&self.form(parcel, to, &text));
-        let mut transcript = String::new();
-        let report = match self.service.exchange(self.service.login.bearer(request), &mut transcript).await {
-            Ok(reply) => self.taken(&reply, &text),
-            Err(trouble) => unanswered(&self.service.host, trouble),
-        };
-        Report { transcript, ..report }
+        self.service.submit(self.service.login.bearer(request), permit, |reply| self.taken(reply, &text)).await
     }
 
     fn form(&self, parcel: &Parcel, to: &Number, text: &Text) -> Vec<(&'static str, String)> {
@@ -121,13 +113,9 @@ impl SmsApi {
         match reply.json::<Said>().and_then(|said| said.list.into_iter().next()) {
             Some(Message { id: Some(id), status, .. }) => {
                 let text = format!("{host} took it as {id} ({status}); {}", described(&text.parts));
-                let proof = Proof { by: host.clone(), text };
-                Report { reference: Some(id), ..Report::new(Outcome::Accepted(proof)) }
+                self.service.accepted(id, text)
             }
-            _ => {
-                let text = format!("{host} said yes in words that are not understood: {words}");
-                Report::new(Outcome::Uncertain(Reason::new(Scope::Attempt, "smsapi-words", text)))
-            }
+            _ => Report::new(Outcome::Uncertain(self.service.not_understood("smsapi-words", reply))),
         }
     }
 
@@ -159,19 +147,19 @@ impl Driver for SmsApi {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
-        async {
-            let request = self.service.login.bearer(self.service.request(Method::GET, "/profile"));
-            self.service.look::<Value>(request, &mut String::new()).await?;
-            Ok(format!("{} lets us in", self.service.host))
-        }
-        .boxed()
+        let request = self.service.login.bearer(self.service.request(Method::GET, "/profile"));
+        self.service.try_out(request, "lets us in").boxed()
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
     }
 
     /// SMSAPI itself refuses to take a message twice.
+    fn carries(&self) -> Carries {
+        Carries::Words
+    }
+
     fn settle(&self) -> Settle {
         Settle::Repeat
     }

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 
 use crate::{
-    channel::{Outcome, Report, Standing, service::Reply},
+    channel::{
+        Outcome, Report, Standing,
+        service::{Reply, answered},
+    },
     reason::{Reason, Scope},
 };
 
@@ -40,7 +43,7 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
     // Too many requests (20429) or too many messages waiting (21611): the account waits.
     if matches!(code, 20429 | 21611) || reply.status == 429 {
         let reason = Reason::new(Scope::Account, format!("twilio-{code}"), text);
-        return Some(Report { for_anybody: true, ..Report::new(Outcome::Deferred { reason, after: reply.after }) });
+        return Some(answered(Outcome::Deferred { reason, after: reply.after }));
     }
     let (scope, stable) = known(code)?;
     let reason = Reason::new(scope, stable.map_or_else(|| format!("twilio-{code}"), str::to_owned), text);
@@ -48,7 +51,7 @@ pub(super) fn refusal(host: &str, reply: &Reply, words: &str) -> Option<Report> 
         Scope::Attempt => Outcome::Deferred { reason, after: reply.after },
         _ => Outcome::Refused(reason),
     };
-    Some(Report { for_anybody: scope == Scope::Account, ..Report::new(outcome) })
+    Some(answered(outcome))
 }
 
 /// What a message that failed comes to. What is not known may do better another time.

@@ -10,20 +10,18 @@ mod signature;
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures::future::{BoxFuture, FutureExt};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use crate::{
     channel::{
-        Answer, Asked, Callback, Heard, Outcome, Parcel, Permit, Proof, Receipts, Report, Settle, Standing, Turn,
+        Answer, Asked, Callback, Carries, Heard, Outcome, Parcel, Permit, Receipts, Report, Settle, Standing, Turn,
         Unheard,
         config::{AccountConfig, AccountFault},
         driver::{Driver, not_mine},
-        service::{Reply, Service, ended, segment, too_late, unanswered},
+        service::{CLOCKS, Reply, Service, ended, segment},
     },
     contact::{Contact, number::Number},
     reason::{Reason, Scope},
@@ -36,8 +34,6 @@ use super::{Text, Wording, described, receipts};
 const LONGEST: usize = 1600;
 /// How often it is asked what became of a message: seldom where it calls back.
 const POLL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
-/// How far our clock and theirs may differ when a message is looked for by its time.
-const CLOCKS: TimeDelta = TimeDelta::minutes(5);
 
 /// An account at Twilio.
 #[derive(Debug)]
@@ -75,16 +71,8 @@ impl Twilio {
             Ok(_) => return Report::new(Outcome::Refused(too_long())),
             Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
-        if !permit() {
-            return too_late();
-        }
-        let mut transcript = String::new();
         let request = self.request(Method::POST, "/Messages.json").form(&self.form(to, &text));
-        let report = match self.service.exchange(request, &mut transcript).await {
-            Ok(reply) => self.taken(&reply, &text),
-            Err(trouble) => unanswered(&self.service.host, trouble),
-        };
-        Report { transcript, ..report }
+        self.service.submit(request, permit, |reply| self.taken(reply, &text)).await
     }
 
     fn form(&self, to: &Number, text: &Text) -> Vec<(&'static str, String)> {
@@ -95,20 +83,17 @@ impl Twilio {
     }
 
     fn taken(&self, reply: &Reply, text: &Text) -> Report {
-        let (host, words) = (&self.service.host, self.service.words(&reply.text()));
+        let host = &self.service.host;
         if !reply.is_yes() {
+            let words = self.service.words(&reply.text());
             return cause::refusal(host, reply, &words).unwrap_or_else(|| ended(host, reply, &words));
         }
         match reply.json::<Message>() {
             Some(Message { sid, status, .. }) => {
                 let text = format!("{host} took it as {sid} ({status}); {}", described(&text.parts));
-                let proof = Proof { by: host.clone(), text };
-                Report { reference: Some(sid), ..Report::new(Outcome::Accepted(proof)) }
+                self.service.accepted(sid, text)
             }
-            None => {
-                let text = format!("{host} said yes in words that are not understood: {words}");
-                Report::new(Outcome::Uncertain(Reason::new(Scope::Attempt, "twilio-words", text)))
-            }
+            None => Report::new(Outcome::Uncertain(self.service.not_understood("twilio-words", reply))),
         }
     }
 
@@ -156,15 +141,15 @@ impl Driver for Twilio {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<String, Reason>> {
-        async {
-            self.service.look::<Value>(self.request(Method::GET, ".json"), &mut String::new()).await?;
-            Ok(format!("{} knows the account", self.service.host))
-        }
-        .boxed()
+        self.service.try_out(self.request(Method::GET, ".json"), "knows the account").boxed()
     }
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
-        self.service.turn().map(Turn::of).boxed()
+        self.service.turns.next().boxed()
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::Words
     }
 
     fn settle(&self) -> Settle {

@@ -20,7 +20,10 @@ use tokio::{
 pub(super) use connection::{Connection, Security};
 
 use self::{connection::Stream, trouble::trouble};
-use super::{Failure, Found, Moved, parent};
+use super::{
+    Failure, Found, Moved,
+    path::{folders, join, parent},
+};
 
 /// A folder below the one that the server opens for the account, or an absolute one.
 #[derive(Debug, Clone)]
@@ -100,24 +103,23 @@ impl Ftp {
         .await
     }
 
-    /// Whether there was something to remove.
-    async fn remove(&self, path: &str) -> Result<bool, Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         let path = self.path(path);
         self.ask(async |stream| match stream.rm(&path).await {
-            Err(FtpError::UnexpectedResponse(response)) if response.status == Status::FileUnavailable => Ok(false),
-            removed => removed.map(|()| true),
+            Err(FtpError::UnexpectedResponse(response)) if response.status == Status::FileUnavailable => Ok(()),
+            removed => removed,
         })
         .await
     }
 
     fn path(&self, below: &str) -> String {
-        if self.root.is_empty() { below.to_owned() } else { format!("{}/{below}", self.root) }
+        join(&self.root, below)
     }
 
     async fn make_parent(&self, stream: &mut Stream, path: &str) -> Result<(), FtpError> {
-        let Some(folder) = parent(path) else { return Ok(()) };
-        for end in folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]) {
-            match stream.mkdir(self.path(&folder[..end])).await {
+        for folder in folders(path) {
+            match stream.mkdir(self.path(folder)).await {
                 // It may be there; when it is not, writing says so.
                 Err(FtpError::UnexpectedResponse(response)) if is_no(response.status) => {}
                 made => made?,

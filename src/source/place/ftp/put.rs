@@ -5,54 +5,39 @@ use bytes::Bytes;
 use super::{
     super::{
         Failure, Moved,
-        put::{Placing, Shelf, There, Unput, naming, short, within, writing},
+        aside::Aside,
+        put::{Unput, naming, within},
     },
     Ftp,
 };
 
-impl Shelf for Ftp {
-    async fn reach(&self) -> Result<(), Failure> {
+impl Aside for Ftp {
+    async fn connect(&self) -> Result<(), Failure> {
         self.probe().await
     }
 
-    async fn compare(&self, path: &str, bytes: &Bytes) -> Result<There, Failure> {
-        let size = self.find(path).await?.map(|found| found.size);
-        let same = async { Ok(self.read(path, bytes.len() as u64).await? == *bytes) };
-        There::of(bytes, size, same).await
+    async fn size(&self, path: &str) -> Result<Option<u64>, Failure> {
+        Ok(self.find(path).await?.map(|found| found.size))
     }
 
-    async fn place(&self, placing: &Placing<'_>) -> Result<Moved, Unput> {
-        let aside = placing.aside();
-        let named = match within(placing.whole, self.write_aside(&aside, placing)).await {
-            Ok(()) => self.give_name(&aside, placing).await,
-            Err(failure) => Err(writing(failure)),
-        };
-        if !matches!(named, Ok(Moved::Done)) {
-            // What cannot be removed now is removed by the next attempt.
-            let _ = within(self.connection.timeout, self.remove(&aside)).await;
-        }
-        named
-    }
-}
-
-impl Ftp {
-    async fn write_aside(&self, aside: &str, placing: &Placing<'_>) -> Result<(), Failure> {
-        for left in placing.left() {
-            self.remove(&left).await?;
-        }
-        let bytes = placing.item.bytes;
-        self.write(aside, bytes).await?;
-        let size = self.find(aside).await?.map(|found| found.size);
-        if size == Some(bytes.len() as u64) { Ok(()) } else { Err(short(aside, size, bytes.len())) }
+    async fn bytes(&self, path: &str, size: u64) -> Result<Bytes, Failure> {
+        self.read(path, size).await
     }
 
-    async fn give_name(&self, aside: &str, placing: &Placing<'_>) -> Result<Moved, Unput> {
-        placing.permitted()?;
+    async fn write_aside(&self, aside: &str, bytes: &Bytes) -> Result<(), Failure> {
+        self.write(aside, bytes).await
+    }
+
+    async fn give_name(&self, aside: &str, path: &str, over: bool) -> Result<Moved, Unput> {
         let limit = self.connection.timeout;
-        let named = match placing.overwrites() {
-            true => within(limit, self.replace(aside, placing.path)).await,
-            false => within(limit, self.rename(aside, placing.path)).await,
+        let named = match over {
+            true => within(limit, self.replace(aside, path)).await,
+            false => within(limit, self.rename(aside, path)).await,
         };
         named.map_err(naming)
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), Failure> {
+        within(self.connection.timeout, self.delete(path)).await
     }
 }

@@ -17,7 +17,8 @@ use object_store::{
     path::Path,
 };
 
-use super::{Failure, Found, Listing, Moved, lasting, passing};
+use super::{Failure, Found, Listing, Moved, lasting, passing, path::join};
+use crate::source::cause::told;
 
 /// An S3 service and the key to it.
 #[derive(Clone)]
@@ -130,8 +131,7 @@ impl S3 {
     }
 
     fn path(&self, below: &str) -> Result<Path, Failure> {
-        let whole = if self.prefix.is_root() { below.to_owned() } else { format!("{}/{below}", self.prefix) };
-        Path::parse(whole).map_err(|error| lasting("s3-name", error.to_string()))
+        Path::parse(join(self.prefix.as_ref(), below)).map_err(|error| lasting("s3-name", error.to_string()))
     }
 }
 
@@ -155,18 +155,4 @@ fn trouble(error: Error) -> Failure {
         _ => return passing("s3-fault", told(&error)),
     };
     lasting(code, told(&error))
-}
-
-/// The error and its causes, without what is said twice.
-fn told(error: &Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !told.contains(&text) {
-            told = format!("{told}: {text}");
-        }
-        cause = next.source();
-    }
-    told
 }

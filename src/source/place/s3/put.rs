@@ -19,6 +19,7 @@ use super::{
     },
     S3, trouble,
 };
+use crate::source::cause::told;
 
 /// From how many bytes on an object goes in parts. Less makes more requests; more is sent again when a line breaks.
 const LARGE: usize = 32 * 1024 * 1024;
@@ -119,7 +120,7 @@ async fn parts(upload: &mut dyn MultipartUpload, bytes: &Bytes) -> Result<(), Fa
 
 /// 501 is what services answer to a header they do not implement.
 fn is_unknown(error: &Error) -> bool {
-    matches!(error, Error::NotImplemented { .. }) || super::told(error).contains("501 Not Implemented")
+    matches!(error, Error::NotImplemented { .. }) || told(error).contains("501 Not Implemented")
 }
 
 fn attributes(bytes: &Bytes) -> Attributes {

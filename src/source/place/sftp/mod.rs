@@ -20,7 +20,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub(super) use connection::{Connection, Login};
 pub(super) use host::{HostKey, HostKeyFault};
 
-use super::{Failure, Found, Listing, Moved, lasting, parent, passing};
+use super::{
+    Failure, Found, Listing, Moved, lasting, passing,
+    path::{folders, join},
+};
 
 /// A folder below the one that the server opens for the account, or an absolute one.
 #[derive(Debug, Clone)]
@@ -73,11 +76,11 @@ impl Sftp {
         .await
     }
 
-    /// Whether there was something to remove.
-    pub(super) async fn remove(&self, path: &str) -> Result<bool, Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.ask(async |session| match session.remove_file(self.path(path)).await {
-            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(false),
-            removed => removed.map(|()| true),
+            Err(Error::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(()),
+            removed => removed,
         })
         .await
     }
@@ -102,13 +105,12 @@ impl Sftp {
     }
 
     fn path(&self, below: &str) -> String {
-        if self.root.is_empty() { below.to_owned() } else { format!("{}/{below}", self.root) }
+        join(&self.root, below)
     }
 
     async fn make_parent(&self, session: &SftpSession, path: &str) -> Result<(), Error> {
-        let Some(folder) = parent(path) else { return Ok(()) };
-        for end in folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]) {
-            let folder = self.path(&folder[..end]);
+        for folder in folders(path) {
+            let folder = self.path(folder);
             if metadata(session, &folder).await?.is_none() {
                 match session.create_dir(&folder).await {
                     // Somebody else was faster.
@@ -146,7 +148,11 @@ fn found(name: String, metadata: &Metadata) -> Found {
 }
 
 fn answered(code: &StatusCode, text: &str) -> Failure {
-    let told = format!("the server says: {code}: {text}");
+    let code_alone = code.to_string();
+    let told = match text.is_empty() || code_alone == text {
+        true => format!("the server says: {code_alone}"),
+        false => format!("the server says: {code_alone}: {text}"),
+    };
     match code {
         StatusCode::NoSuchFile => lasting("sftp-missing", told),
         StatusCode::PermissionDenied => lasting("sftp-denied", told),

@@ -9,51 +9,55 @@ use russh_sftp::protocol::StatusCode;
 
 use super::{
     super::{
-        Failure, Moved, lasting,
-        put::{Placing, Shelf, There, Unput, naming, short, within, writing},
+        Failure, Moved,
+        aside::Aside,
+        lasting,
+        put::{Unput, naming, writing},
         refused,
     },
     Sftp, answered,
 };
 
-impl Shelf for Sftp {
-    async fn reach(&self) -> Result<(), Failure> {
+impl Aside for Sftp {
+    async fn connect(&self) -> Result<(), Failure> {
         self.connection.session().await.map(drop)
     }
 
-    async fn compare(&self, path: &str, bytes: &Bytes) -> Result<There, Failure> {
-        let size = self.find(path).await?.map(|found| found.size);
-        let same = async { Ok(self.read(path, bytes.len() as u64).await? == *bytes) };
-        There::of(bytes, size, same).await
+    async fn size(&self, path: &str) -> Result<Option<u64>, Failure> {
+        Ok(self.find(path).await?.map(|found| found.size))
     }
 
-    async fn place(&self, placing: &Placing<'_>) -> Result<Moved, Unput> {
-        let aside = placing.aside();
-        let named = match within(placing.whole, self.write_aside(&aside, placing)).await {
-            Ok(()) => self.give_name(&aside, placing).await,
-            Err(failure) => Err(writing(failure)),
-        };
-        if !matches!(named, Ok(Moved::Done)) {
-            // What cannot be removed now is removed by the next attempt.
-            let _ = self.remove(&aside).await;
+    async fn bytes(&self, path: &str, size: u64) -> Result<Bytes, Failure> {
+        self.read(path, size).await
+    }
+
+    async fn write_aside(&self, aside: &str, bytes: &Bytes) -> Result<(), Failure> {
+        match self.write(aside, bytes).await {
+            Err(failure) => Err(self.why_not(failure, bytes.len()).await),
+            Ok(()) => Ok(()),
         }
-        named
+    }
+
+    async fn give_name(&self, aside: &str, path: &str, over: bool) -> Result<Moved, Unput> {
+        if !over {
+            return self.rename(aside, path).await.map_err(naming);
+        }
+        match self.connection.replace(&self.path(aside), &self.path(path)).await.map_err(naming)? {
+            Some(status) if status.status_code == StatusCode::Ok => Ok(Moved::Done),
+            Some(status) => Err(writing(answered(&status.status_code, &status.error_message))),
+            None => {
+                self.remove(path).await.map_err(writing)?;
+                self.rename(aside, path).await.map_err(naming)
+            }
+        }
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), Failure> {
+        self.delete(path).await
     }
 }
 
 impl Sftp {
-    async fn write_aside(&self, aside: &str, placing: &Placing<'_>) -> Result<(), Failure> {
-        for left in placing.left() {
-            self.remove(&left).await?;
-        }
-        let bytes = placing.item.bytes;
-        if let Err(failure) = self.write(aside, bytes).await {
-            return Err(self.why_not(failure, bytes.len()).await);
-        }
-        let size = self.find(aside).await?.map(|found| found.size);
-        if size == Some(bytes.len() as u64) { Ok(()) } else { Err(short(aside, size, bytes.len())) }
-    }
-
     /// The protocol has no word for a full disk; the server is asked how much room there is, where it can say.
     async fn why_not(&self, failure: Failure, size: usize) -> Failure {
         if failure.reason.code == "sftp-denied" {
@@ -65,22 +69,6 @@ impl Sftp {
                 lasting("sftp-full", format!("the server's disk is full: {}", failure.reason.text))
             }
             _ => failure,
-        }
-    }
-
-    async fn give_name(&self, aside: &str, placing: &Placing<'_>) -> Result<Moved, Unput> {
-        placing.permitted()?;
-        if !placing.overwrites() {
-            return self.rename(aside, placing.path).await.map_err(naming);
-        }
-        let (from, to) = (self.path(aside), self.path(placing.path));
-        match self.connection.replace(&from, &to).await.map_err(naming)? {
-            Some(status) if status.status_code == StatusCode::Ok => Ok(Moved::Done),
-            Some(status) => Err(writing(answered(&status.status_code, &status.error_message))),
-            None => {
-                self.remove(placing.path).await.map_err(writing)?;
-                self.rename(aside, placing.path).await.map_err(naming)
-            }
         }
     }
 }

@@ -6,7 +6,10 @@ use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 
 use crate::{
     reason::{Reason, Scope},
-    source::place::{Failure, lasting, passing, refused},
+    source::{
+        cause,
+        place::{Failure, lasting, passing, refused},
+    },
 };
 
 /// Why the server at `base` did not do as it was asked.
@@ -37,12 +40,7 @@ fn judged(status: StatusCode, told: String) -> Failure {
 
 /// The server did not answer, or not to the end.
 pub(super) fn unanswered(base: &str, error: &reqwest::Error) -> Failure {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        told = format!("{told}: {next}");
-        cause = next.source();
-    }
+    let told = cause::told(error);
     match told.contains("certificate") {
         true => lasting("webdav-tls", format!("{base}: {told}")),
         false => passing("webdav-connection", format!("{base}: {told}")),

@@ -13,8 +13,13 @@ use bytes::{Bytes, BytesMut};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::CONTENT_LENGTH};
 
+pub(super) use put::Plain;
+
 use self::answer::{refusal, unanswered};
-use super::{Failure, Found, Moved, parent};
+use super::{
+    Failure, Found, Moved,
+    path::{folders, parent},
+};
 
 /// What stands in a path as it is (RFC 3986, section 2.3).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -116,9 +121,8 @@ impl Web {
     }
 
     async fn make_parent(&self, path: &str) -> Result<(), Failure> {
-        let Some(folder) = parent(path) else { return Ok(()) };
-        for end in folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]) {
-            let answer = self.send(self.request(method(b"MKCOL"), &format!("{}/", &folder[..end]))).await?;
+        for folder in folders(path) {
+            let answer = self.send(self.request(method(b"MKCOL"), &format!("{folder}/"))).await?;
             // 405: it is there (RFC 4918, section 9.3.1).
             if !answer.status().is_success() && answer.status() != StatusCode::METHOD_NOT_ALLOWED {
                 return Err(refusal(&self.base, answer));
@@ -139,7 +143,8 @@ impl Web {
         }
     }
 
-    async fn remove(&self, path: &str) -> Result<(), Failure> {
+    /// Also when there is nothing to remove.
+    async fn delete(&self, path: &str) -> Result<(), Failure> {
         let answer = self.send(self.request(Method::DELETE, path)).await?;
         match answer.status() {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
