@@ -1,5 +1,5 @@
-//! A storm: real mail through several nodes while they, their database and their disk are taken away in every way;
-//! then the mail servers' own record is compared with the book.
+//! A storm: real mail, files, faxes and links through several nodes while they, their database, their disk and the
+//! servers at the far sides are taken away in every way; then the servers' own record is compared with the book.
 //!
 //! Without more being said it is a short one, with all kinds of faults. `ops/chaos` makes it as long as one likes.
 
@@ -15,6 +15,8 @@ mod node;
 mod peers;
 #[path = "nodes/server.rs"]
 mod server;
+#[path = "cloud/services/mod.rs"]
+mod services;
 #[allow(dead_code, reason = "the storm uses a part of it")]
 #[path = "nodes/site.rs"]
 mod site;
@@ -29,6 +31,8 @@ mod fault;
 mod fleet;
 #[path = "chaos/load.rs"]
 mod load;
+#[path = "chaos/outside.rs"]
+mod outside;
 #[path = "chaos/plan.rs"]
 mod plan;
 #[path = "chaos/record.rs"]
@@ -43,7 +47,7 @@ mod storm;
 use plan::Plan;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_loses_no_mail_and_the_book_admits_what_came_twice() {
+async fn a_storm_loses_nothing_and_the_book_admits_what_came_twice() {
     let report = storm::ride_out(Plan::wanted()).await;
     println!("{report}");
     assert_eq!(report.complaints(), Vec::<String>::new());

@@ -3,6 +3,8 @@
 mod harness;
 mod peers;
 
+#[path = "files/allowance.rs"]
+mod allowance;
 #[path = "files/errands.rs"]
 mod errands;
 #[path = "files/kills.rs"]

@@ -11,3 +11,5 @@ mod large;
 mod site;
 #[path = "pickup/strangers.rs"]
 mod strangers;
+#[path = "pickup/suppressed.rs"]
+mod suppressed;

@@ -1,4 +1,7 @@
 //! Addresses nothing is sent to any more: why, of what kind, by whom and since when.
+//!
+//! Links go out by mail: an address that gets no mail any more gets no links either. The database says the same where
+//! it is asked whether something is suppressed (`suppressed_as`).
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -18,6 +21,8 @@ use crate::{
 pub struct Suppression {
     pub channel: String,
     pub contact: String,
+    /// The channels by which nothing is sent to it any more.
+    pub stops: Vec<String>,
     pub kind: Kind,
     pub reason: String,
     pub created_at: DateTime<Utc>,
@@ -134,7 +139,8 @@ pub async fn suppress(db: &mut PgConnection, author: &Author, address: Address) 
         insert into suppression (channel, contact, kind, reason, created_at, created_by)
         values ($1, $2, $3, $4, $5, $6)
         on conflict on constraint suppression_pkey do update set kind = excluded.kind, reason = excluded.reason
-        returning channel, contact, kind as "kind: Kind", reason, created_at, created_by
+        returning channel, contact, kind as "kind: Kind", reason, created_at, created_by,
+                  array_remove(array[channel, case channel when 'email' then 'pickup' end], null) as "stops!"
         "#,
         address.channel,
         address.contact,
@@ -162,6 +168,8 @@ pub async fn bounced(
     (channel, contact): (&str, &str),
     why: &str,
 ) -> Result<()> {
+    // It is the mailbox that does not take the mail with the link.
+    let channel = if channel == "pickup" { "email" } else { channel };
     let contact = key(channel, contact, None);
     let known = sqlx::query_scalar!(
         r#"select exists (select from suppression where channel = $1 and contact = $2) as "known!""#,
@@ -212,7 +220,8 @@ pub async fn list(db: &PgPool, after: Option<(&str, &str)>, limit: i64) -> Resul
     sqlx::query_as!(
         Suppression,
         r#"
-        select channel, contact, kind as "kind: Kind", reason, created_at, created_by
+        select channel, contact, kind as "kind: Kind", reason, created_at, created_by,
+               array_remove(array[channel, case channel when 'email' then 'pickup' end], null) as "stops!"
           from suppression
          where $1::text is null or (channel, contact) > ($1, $2)
          order by channel, contact

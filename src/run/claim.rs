@@ -169,6 +169,17 @@ impl Claim {
         Ok(!leave(db, &[self.leaving(Way::Again(due_at), Some(reason))?], now).await?.is_empty())
     }
 
+    /// Puts the step back until `due_at`, as if it had not been tried. False when the claim was lost.
+    pub(super) async fn wait(
+        &self,
+        db: &mut PgConnection,
+        due_at: DateTime<Utc>,
+        reason: &Reason,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        Ok(!leave(db, &[self.leaving(Way::Wait(due_at), Some(reason))?], now).await?.is_empty())
+    }
+
     /// This claim, given back in this way.
     pub(super) fn leaving(&self, way: Way, reason: Option<&Reason>) -> Result<Leaving> {
         let reason = reason.map(serde_json::to_value).transpose()?;

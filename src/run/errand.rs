@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 
 use super::{
     Engine, StepState,
+    allowance::Wait,
     claim::{Held, claim},
     frozen::{self, Frozen},
     log, record,
@@ -38,6 +39,19 @@ pub(super) struct Done {
     pub data: Value,
     /// The artifact it brought.
     pub fetched: Option<Fetched>,
+}
+
+/// Why it did not come to its end.
+pub(super) enum Halt {
+    Failed(Failure),
+    /// Its account does not let it go on now.
+    Waits(Wait),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// A file that is in the store.
@@ -75,11 +89,22 @@ impl Begun {
     pub(super) async fn end(&self, engine: &Engine, done: Result<Done, Failure>) -> Result<()> {
         let now = engine.clock.now();
         let mut db = engine.db.begin().await.context("beginning to end a step")?;
-        let ours = match done {
-            Ok(done) => self.succeed(&mut db, done, now).await?,
-            Err(failure) => self.fail(&mut db, &failure, now).await?,
-        };
+        let ours = self.close(&mut db, done.map_err(Halt::Failed), now).await?;
         if ours { db.commit().await.context("ending a step") } else { Ok(()) }
+    }
+
+    /// The same in the caller's transaction. False when the claim was lost: then nothing may be written.
+    pub(super) async fn close(
+        &self,
+        db: &mut PgConnection,
+        came: Result<Done, Halt>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        match came {
+            Ok(done) => self.succeed(db, done, now).await,
+            Err(Halt::Failed(failure)) => self.fail(db, &failure, now).await,
+            Err(Halt::Waits((due_at, reason))) => self.claim.wait(db, due_at, &reason, now).await,
+        }
     }
 
     fn node(&self) -> Result<&Node> {

@@ -112,10 +112,8 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
                transmission.id as "transmission: TransmissionId",
                transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
                transmission.message, transmission.created_at,
-               (select kind from suppression
-                 where not transmission.despite_suppression and suppression.channel = transmission.channel
-                   and lower(suppression.contact) = lower(transmission.contact)
-                 limit 1) as "suppressed: Kind",
+               case when not transmission.despite_suppression
+                    then suppressed_as(transmission.channel, transmission.contact) end as "suppressed: Kind",
                (select coalesce(transmission.reason ->> 'code', 'too large')
                   from pickup where pickup.transmission = transmission.id) as too_large,
                recipient.id as "id?: RecipientId", recipient.position as "position?",
@@ -203,7 +201,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     // Who is to be told of trouble is told whatever the hour.
     if found.message.is_none() {
         let doors = allowance::doors((&frozen.batch, account), found.recipient.as_ref(), &found.contact);
-        match allowance::may(&doors, found.transmission, engine.clock.now()) {
+        match allowance::may(&doors, found.transmission.0, engine.clock.now()) {
             Permission::Now => {}
             Permission::Later(wait) => return Ok(Err(Unready::Until(account, wait))),
             Permission::Never(reason) => return Ok(Err(Unready::Never(reason))),

@@ -49,10 +49,10 @@ pub(super) async fn suppressed<'a>(
     let (channels, contacts): (Vec<_>, Vec<_>) = valid.unzip();
     let rows = sqlx::query!(
         r#"
-        select asked.channel as "channel!", asked.contact as "contact!", suppression.kind as "kind: Kind"
+        select asked.channel as "channel!", asked.contact as "contact!", kind as "kind!: Kind"
           from unnest($1::text[], $2::text[]) as asked (channel, contact)
-          join suppression on suppression.channel = asked.channel
-                          and lower(suppression.contact) = lower(asked.contact)
+         cross join suppressed_as(asked.channel, asked.contact) as kind
+         where kind is not null
         "#,
         &channels,
         &contacts,

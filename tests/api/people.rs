@@ -109,7 +109,11 @@ async fn suppressed_addresses_are_listed_and_lifted(db: PgPool) {
     let door = Door::open(db).await;
     let added = door.post("/api/v1/suppressions", json!({ "channel": "email", "contact": "Ann@Example.org" })).await;
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
-    assert_eq!(door.get("/api/v1/suppressions").await.json()["items"][0]["contact"], "ann@example.org");
+    assert_eq!(added.json()["stops"], json!(["email", "pickup"]), "it gets no links either");
+    assert_eq!(door.get("/api/v1/suppressions").await.json()["items"][0], added.json());
+    assert_eq!(added.json()["contact"], "ann@example.org");
+    let fax = door.post("/api/v1/suppressions", json!({ "channel": "fax", "contact": "+13125550002" })).await;
+    assert_eq!(fax.json()["stops"], json!(["fax"]));
     let path = "/api/v1/suppressions/email/ANN@example.org";
     assert_eq!(door.delete(path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(door.delete(path).await.status, StatusCode::NOT_FOUND);

@@ -1,4 +1,6 @@
-//! What the book says of every mail, beside what the servers have.
+//! What the book says of every transmission, beside what the far sides have.
+
+use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 
@@ -9,30 +11,43 @@ use crate::{load::is_wanted, record::Record};
 #[expect(dead_code, reason = "the reason is shown when something is wrong")]
 pub struct Entry {
     pub id: i64,
+    pub channel: String,
     pub contact: String,
     pub state: String,
     pub possibly_twice: bool,
     pub account: String,
     pub reason: String,
+    /// Of the first file it carries.
+    pub digest: String,
 }
 
 pub async fn read(db: &PgPool) -> Vec<Entry> {
     sqlx::query_as(
-        "select id, contact, state, possibly_twice, coalesce(account, '') as account,
-                coalesce(reason ->> 'text', '') as reason
-           from transmission order by id",
+        "select transmission.id, channel, contact, state, possibly_twice, coalesce(account, '') as account,
+                coalesce(reason ->> 'text', '') as reason,
+                coalesce((select artifact.digest
+                            from transmission_item as carried
+                            join item on item.id = carried.item
+                            join artifact on artifact.id = item.artifact
+                           where carried.transmission = transmission.id
+                           order by carried.position
+                           limit 1), '') as digest
+           from transmission
+          order by transmission.id",
     )
     .fetch_all(db)
     .await
     .unwrap()
 }
 
-/// How many mails are what, and what is wrong with single ones.
+/// How many transmissions are what, and what is wrong with single ones.
 #[derive(Debug, Default)]
 pub struct Comparison {
     pub transmissions: usize,
     pub delivered: usize,
-    /// Refused by the server, as they were meant to be.
+    /// The same by channel and account.
+    pub ways: BTreeMap<String, usize>,
+    /// Refused by the far side, as they were meant to be.
     pub refused: usize,
     pub uncertain: usize,
     /// Marked, and came twice or more.
@@ -43,41 +58,42 @@ pub struct Comparison {
     pub denied: Vec<String>,
     /// Twice by an account that is to hold.
     pub twice_although_held: Vec<String>,
-    /// The book says failed, and the server has it.
+    /// The book says failed, and the far side has it.
     pub untrue: Vec<String>,
-    /// Taken by the server, and not in the book.
+    /// Taken by the far side, and not in the book.
     pub unknown: Vec<String>,
 }
 
 impl Comparison {
-    /// `holds` says of an account whether uncertain mails wait for a person.
-    pub fn of(book: &[Entry], mut record: Record, holds: impl Fn(&str) -> bool) -> Self {
-        let mut seen = Self { transmissions: book.len(), ..Self::default() };
+    /// `holds` says of an account whether what is uncertain waits for a person.
+    pub fn of(book: &[Entry], record: &Record, holds: impl Fn(&str) -> bool) -> Self {
+        let mut seen = Self { transmissions: book.len(), unknown: record.unknown(book), ..Self::default() };
         for entry in book {
-            let mails = record.remove(&(entry.id, entry.contact.clone())).unwrap_or_default();
-            seen.add(entry, mails, holds(&entry.account));
+            seen.add(entry, record.times(entry), holds(&entry.account));
         }
-        seen.unknown = record.into_iter().map(|((id, to), mails)| format!("{mails} mails of {id} to {to}")).collect();
         seen
     }
 
-    fn add(&mut self, entry: &Entry, mails: usize, holds: bool) {
-        let line = || format!("{mails} mails of {entry:?}");
+    fn add(&mut self, entry: &Entry, times: usize, holds: bool) {
+        let line = || format!("{times} times {entry:?}");
         match entry.state.as_str() {
-            "delivered" if mails == 0 => self.lost.push(line()),
-            "delivered" => self.delivered += 1,
+            "delivered" | "accepted" if times == 0 => self.lost.push(line()),
+            "delivered" | "accepted" => {
+                self.delivered += 1;
+                *self.ways.entry(format!("{} by {}", entry.channel, entry.account)).or_default() += 1;
+            }
             "uncertain" => self.uncertain += 1,
-            "failed" if mails > 0 && !entry.possibly_twice => self.untrue.push(line()),
+            "failed" if times > 0 && !entry.possibly_twice => self.untrue.push(line()),
             "failed" if !is_wanted(&entry.contact) => self.refused += 1,
             _ => self.lost.push(line()),
         }
-        match (entry.possibly_twice, mails) {
+        match (entry.possibly_twice, times) {
             (false, 2..) => self.denied.push(line()),
             (true, 2..) => self.admitted += 1,
             (true, 1) => self.for_nothing += 1,
             _ => {}
         }
-        if holds && mails > 1 {
+        if holds && times > 1 {
             self.twice_although_held.push(line());
         }
     }

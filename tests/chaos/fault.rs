@@ -9,6 +9,7 @@ use crate::{
     disk::Disk,
     fleet::Fleet,
     node::until,
+    outside::{Outside, Peer},
     plan::Plan,
     server::{Death, Server},
 };
@@ -35,13 +36,15 @@ pub enum Fault {
     NodesRestarted,
     /// No room is left for rendered documents.
     DiskFull,
+    /// A server at a far side is killed and started again, several times.
+    Killed(Peer),
 }
 
 /// Faults during which a transaction of ours would not survive.
 pub const OUTAGES: [Fault; 2] = [Fault::PostgresQuit, Fault::PostgresKilled];
 
 /// Faults that may happen while a transaction is open.
-pub const OTHERS: [Fault; 7] = [
+pub const OTHERS: [Fault; 11] = [
     Fault::WorkersKilled,
     Fault::WorkerPaused,
     Fault::BackendsTerminated,
@@ -49,6 +52,10 @@ pub const OTHERS: [Fault; 7] = [
     Fault::RunsLocked,
     Fault::NodesRestarted,
     Fault::DiskFull,
+    Fault::Killed(Peer::Mail),
+    Fault::Killed(Peer::Sink),
+    Fault::Killed(Peer::Files),
+    Fault::Killed(Peer::Fax),
 ];
 
 impl Fault {
@@ -64,6 +71,10 @@ impl Fault {
             Self::RunsLocked => "rows of runs locked",
             Self::NodesRestarted => "nodes restarted one by one",
             Self::DiskFull => "disk full",
+            Self::Killed(Peer::Mail) => "mail server killed",
+            Self::Killed(Peer::Sink) => "slow mail server killed",
+            Self::Killed(Peer::Files) => "SFTP server killed",
+            Self::Killed(Peer::Fax) => "fax service killed",
         }
     }
 }
@@ -72,6 +83,7 @@ impl Fault {
 pub struct Means {
     pub plan: Plan,
     pub fleet: Fleet,
+    pub outside: Outside,
     pub disk: Option<Disk>,
     pub server: Server,
     pub rng: StdRng,
@@ -92,6 +104,7 @@ impl Means {
             Fault::RunsLocked => self.lock_runs().await,
             Fault::NodesRestarted => self.fleet.roll().await,
             Fault::DiskFull => self.fill_the_disk().await,
+            Fault::Killed(peer) => self.kill_peer(peer).await,
             Fault::TransactionOpen => unreachable!("it goes on while others happen"),
         }
     }
@@ -106,6 +119,15 @@ impl Means {
             self.fleet.kill(which).await;
             let pause = self.plan.span.mul_f64(self.rng.random_range(0.2..0.4));
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn kill_peer(&mut self, peer: Peer) {
+        for _ in 0..2 {
+            self.outside.kill(peer).await;
+            tokio::time::sleep(self.plan.span.mul_f64(self.rng.random_range(0.1..0.3))).await;
+            self.outside.restart(peer);
+            tokio::time::sleep(self.plan.span.mul_f64(self.rng.random_range(0.1..0.2))).await;
         }
     }
 

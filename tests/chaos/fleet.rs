@@ -1,11 +1,11 @@
 //! The nodes: one with the doors, and workers. Who ends unasked is noted and replaced.
 
-use std::{net::TcpListener, time::Duration};
+use std::{fs, net::TcpListener, path::Path, time::Duration};
 
 use crate::{
     api::Api,
     node::Node,
-    peers::{Postfix, Sink},
+    outside::Outside,
     plan::{Plan, Settle},
     site::Site,
 };
@@ -107,36 +107,26 @@ impl Fleet {
 }
 
 /// Where the nodes are installed, with the book at `url`.
-pub fn install(plan: &Plan, url: &str) -> Site {
+pub fn install(plan: &Plan, url: &str, outside: &Outside) -> Site {
     let settle = |repeats: bool| if repeats { "repeat" } else { "hold" };
-    let accounts = format!(
-        r#"
-[account.postfix]
-url = "{}"
-from = "Reports <reports@test.local>"
-connections = 6
-settle = "{}"
-
-[account.sink]
-url = "{}"
-from = "Reports <reports@test.local>"
-connections = 6
-settle = "{}"
-"#,
-        Postfix::running().plain().url,
-        settle(plan.settle != Settle::Hold),
-        Sink::running().plain().url,
-        settle(plan.settle == Settle::Repeat),
-    );
-    let site = Site::on(url, &accounts);
-    let blobs = format!("file://{}", site.path("blobs").display());
-    site.with("http.listen", format!("127.0.0.1:{}", free_port()))
+    let (postfix, sink) = (settle(plan.settle != Settle::Hold), settle(plan.settle == Settle::Repeat));
+    let site = Site::on(url, &outside.accounts((postfix, sink)));
+    patient(&site.path("workflows/quick/workflow.toml"));
+    let (blobs, doors) = (format!("file://{}", site.path("blobs").display()), format!("127.0.0.1:{}", free_port()));
+    site.with("http.public", format!("http://{doors}"))
+        .with("http.listen", doors)
         .with("engine.lease", seconds(plan.lease))
         // Here it is we who take workers down, not what they do.
         .with("engine.deaths", 20)
         .with("database.pool", 8)
         .with("render.children", 1)
         .with("blobs.url", blobs)
+}
+
+/// Far sides are away for longer than the workflow of other tests tries.
+fn patient(workflow: &Path) {
+    let text = fs::read_to_string(workflow).unwrap();
+    fs::write(workflow, text.replace("attempts = 4", "attempts = 12")).unwrap();
 }
 
 fn seconds(duration: Duration) -> String {

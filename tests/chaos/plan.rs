@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Display, str::FromStr, time::Duration};
 
-/// What becomes of mails that may have arrived.
+/// What becomes of mail that may have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settle {
     Repeat,
@@ -28,7 +28,7 @@ pub struct Plan {
     pub open: Duration,
     /// Between two runs that are started.
     pub beat: Duration,
-    /// Mails that must have been delivered, so that nothing passes by doing nothing.
+    /// How many must have been sent, so that nothing passes by doing nothing.
     pub minimum: usize,
     /// Whether a fault that is not possible here is a failure.
     pub strict: bool,

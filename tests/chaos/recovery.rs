@@ -12,7 +12,7 @@ use crate::fault::Fault;
 pub struct Recovery {
     pub fault: Fault,
     pub lasted: Duration,
-    /// From its end to the next delivered mail. `None`: not while somebody looked.
+    /// From its end to the next one that was delivered. `None`: not while somebody looked.
     pub sending: Option<Duration>,
     /// From its end until no step was overdue and no lease had run out.
     pub on_time: Option<Duration>,
@@ -44,7 +44,7 @@ impl Recovery {
 
 async fn look(db: &PgPool, since: DateTime<Utc>) -> sqlx::Result<(bool, bool)> {
     sqlx::query_as(
-        "select exists (select from attempt where outcome = 'delivered' and ended_at > $1),
+        "select exists (select from attempt where outcome in ('accepted', 'delivered') and ended_at > $1),
                 exists (select from step where state = 'ready' and due_at < $2 - make_interval(secs => $3))
                 or exists (select from step where state = 'running' and lease_until < $2)",
     )

@@ -13,7 +13,7 @@ use crate::{
     recovery::Recovery,
 };
 
-/// Uncertain mails that were settled by the servers' record.
+/// What was uncertain, and was settled by the servers' record.
 #[derive(Debug, Default)]
 pub struct Settled {
     pub delivered: usize,
@@ -66,7 +66,19 @@ impl Report {
             all.push(format!("{} runs were started, {} are in the book", self.started, self.runs));
         }
         if self.after.delivered < self.plan.minimum {
-            all.push(format!("only {} mails were delivered, not {}", self.after.delivered, self.plan.minimum));
+            all.push(format!("only {} were delivered, not {}", self.after.delivered, self.plan.minimum));
+        }
+        for way in [
+            "email by postfix",
+            "email by sink",
+            "fax by gateway",
+            "fax by telnyx",
+            "pickup by links",
+            "sftp by partner",
+        ] {
+            if !self.after.ways.contains_key(way) {
+                all.push(format!("nothing was sent as {way}"));
+            }
         }
         if self.plan.strict && !self.recoveries.iter().any(|it| it.fault == Fault::DiskFull) {
             all.push(
@@ -77,12 +89,12 @@ impl Report {
         all
     }
 
-    fn mails(&self) -> [(&'static str, usize); 12] {
+    fn counts(&self) -> [(&'static str, usize); 12] {
         let (before, after) = (&self.before, &self.after);
         [
             ("transmissions in the book", after.transmissions),
-            ("delivered, and the server has it", after.delivered),
-            ("refused by the server, as it should", after.refused),
+            ("sent, and the far side has it", after.delivered),
+            ("refused by the far side, as it should", after.refused),
             ("lost", after.lost.len()),
             ("sent twice, not admitted", after.denied.len()),
             ("sent twice, admitted", after.admitted),
@@ -90,7 +102,7 @@ impl Report {
             ("sent twice although held", after.twice_although_held.len()),
             ("failed in the book, but sent", after.untrue.len()),
             ("uncertain when all was quiet", before.uncertain),
-            ("  settled: the server had it", self.settled.delivered),
+            ("  settled: the far side had it", self.settled.delivered),
             ("  settled: sent again", self.settled.again),
         ]
     }
@@ -106,7 +118,7 @@ impl Display for Report {
         };
         writeln!(
             f,
-            "\nA storm of {:.1} minutes, seed {seed}: {workers} workers with a lease of {} s; mails that are uncertain are {uncertain}.",
+            "\nA storm of {:.1} minutes, seed {seed}: {workers} workers with a lease of {} s; mail that is uncertain is {uncertain}.",
             self.lasted.as_secs_f64() / 60.0,
             lease.as_secs()
         )?;
@@ -131,9 +143,12 @@ impl Display for Report {
                 shown(on_time)
             )?;
         }
-        writeln!(f, "\n{:<46}{:>10}", "mails", "")?;
-        for (what, count) in self.mails() {
+        writeln!(f)?;
+        for (what, count) in self.counts() {
             writeln!(f, "{what:<46}{count:>10}")?;
+        }
+        for (way, count) in &self.after.ways {
+            writeln!(f, "  {:<44}{count:>10}", format!("sent: {way}"))?;
         }
         writeln!(
             f,

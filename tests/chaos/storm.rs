@@ -1,4 +1,4 @@
-//! The storm from its first fault to the last mail.
+//! The storm from its first fault to the last transmission.
 
 use std::{
     collections::BTreeSet,
@@ -18,6 +18,7 @@ use crate::{
     fleet::{self, Fleet},
     load::Load,
     node::until,
+    outside::Outside,
     plan::{Plan, Settle},
     record::{self, Record},
     recovery::Recovery,
@@ -32,7 +33,8 @@ const CONNECTIONS: &str = "max_connections=80";
 pub async fn ride_out(plan: Plan) -> Report {
     let word = unique();
     let server = Server::start(&[CONNECTIONS]).await;
-    let site = fleet::install(&plan, &server.url);
+    let outside = Outside::start();
+    let site = fleet::install(&plan, &server.url, &outside);
     let disk = Disk::mount(&site.path("blobs"));
     let fleet = Fleet::launch(site, plan.workers).await;
     let (api, db) = (fleet.api(), server.pool.clone());
@@ -40,11 +42,11 @@ pub async fn ride_out(plan: Plan) -> Report {
     load.set_up(&api).await;
     let stop = CancellationToken::new();
     let load = tokio::spawn(load.go_on(api.clone(), db.clone(), plan.clone(), stop.clone()));
-    until("the first mails are sent", async || is_sending(&db).await.then_some(())).await;
+    until("the first are sent", async || is_sending(&db).await.then_some(())).await;
 
     let begun = Instant::now();
     let rng = StdRng::seed_from_u64(plan.seed);
-    let means = Means { plan: plan.clone(), server, fleet, disk, rng, long: false };
+    let means = Means { plan: plan.clone(), server, fleet, outside, disk, rng, long: false };
     let mut storm = Storm { begun, means, recoveries: Vec::new(), occurred: BTreeSet::new() };
     storm.rage().await;
     let lasted = begun.elapsed();
@@ -58,14 +60,14 @@ pub async fn ride_out(plan: Plan) -> Report {
         Settle::Mixed => account == "sink",
     };
     let book = book::read(&db).await;
-    let record = record::read(&word).await;
+    let record = record::read(&storm.means.outside).await;
     let settled = settle(&storm.means.fleet.api(), &book, &record).await;
-    let before = Comparison::of(&book, record, holds);
+    let before = Comparison::of(&book, &record, holds);
     stuck.extend(rest(&db).await.1);
-    let after = Comparison::of(&book::read(&db).await, record::read(&word).await, holds);
+    let after = Comparison::of(&book::read(&db).await, &record::read(&storm.means.outside).await, holds);
     let runs = sqlx::query_scalar("select count(*) from run where batch <> '.monitors'").fetch_one(&db).await.unwrap();
-    // The server and the disk outlive the nodes.
-    let Storm { means: Means { fleet, server: _server, disk: _disk, .. }, recoveries, .. } = storm;
+    // The servers and the disk outlive the nodes.
+    let Storm { means: Means { fleet, server: _server, disk: _disk, outside: _outside, .. }, recoveries, .. } = storm;
     let (_site, deaths) = fleet.rest().await;
     Report { plan, lasted, recoveries, started, runs, quiet, stuck, before, settled, after, deaths }
 }
@@ -92,14 +94,14 @@ async fn rest(db: &PgPool) -> (Duration, Vec<String>) {
     }
 }
 
-/// Settles what is uncertain by the servers' record, as a person would.
+/// Settles what is uncertain by the far sides' record, as a person would.
 async fn settle(api: &Api, book: &[Entry], record: &Record) -> Settled {
     let mut settled = Settled::default();
     for entry in book.iter().filter(|it| it.state == "uncertain") {
-        let there = record.contains_key(&(entry.id, entry.contact.clone()));
+        let there = record.times(entry) > 0;
         let (outcome, count) =
             if there { ("delivered", &mut settled.delivered) } else { ("again", &mut settled.again) };
-        let finding = json!({ "outcome": outcome, "why": "by the mail server's record" });
+        let finding = json!({ "outcome": outcome, "why": "by the server's record" });
         api.post(&format!("/transmissions/{}/settle", entry.id), finding).await;
         *count += 1;
         settled.lines.push(format!("transmission {} to {}, settled as {outcome}", entry.id, entry.contact));
@@ -182,6 +184,6 @@ async fn open(db: &PgPool) -> Transaction<'static, Postgres> {
 }
 
 async fn is_sending(db: &PgPool) -> bool {
-    let query = "select exists (select from transmission where state = 'delivered')";
+    let query = "select exists (select from transmission where state in ('accepted', 'delivered'))";
     sqlx::query_scalar(query).fetch_one(db).await.unwrap()
 }

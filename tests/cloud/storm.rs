@@ -1,11 +1,18 @@
-//! Two hundred of each while the service fails in every way: none is lost, and none comes twice that was not in doubt.
+//! Two hundred of each while the service fails in every way, and is killed and started again: none is lost, and none
+//! comes twice that was not in doubt.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
+use futures::{StreamExt, stream};
 use postbook::channel::{
     Outcome, Parcel, Settle, Standing,
     account::{Account, AccountConfig},
 };
+use tokio::time::interval;
 
 use crate::{
     FAX, MOBILE, asked, fax, open, parcel,
@@ -35,7 +42,9 @@ fn faults(turn: usize) -> Option<Fault> {
 
 /// Sends `parcel` as the engine does: what is put off is tried again, what is in doubt is settled as the account says.
 async fn send(account: &Account, mut parcel: Parcel, fail: impl Fn()) -> End {
-    for attempt in 1..100 {
+    let mut tries = interval(Duration::from_millis(10));
+    for attempt in 1..200 {
+        tries.tick().await;
         parcel.attempt = attempt;
         fail();
         match account.transmit(&parcel).await.outcome {
@@ -44,10 +53,10 @@ async fn send(account: &Account, mut parcel: Parcel, fail: impl Fn()) -> End {
             Outcome::Uncertain(_) => match account.settle() {
                 Settle::Repeat => {}
                 Settle::Hold => return End::Held,
-                Settle::Ask => match account.ask(&asked(&parcel, None)).await {
-                    Ok(answer) if answer.standing == Standing::Unknown => {}
-                    Ok(_) => return End::Taken,
-                    Err(_) => return End::Held,
+                Settle::Ask => match ask(account, &parcel).await {
+                    Some(Standing::Unknown) => {}
+                    Some(_) => return End::Taken,
+                    None => return End::Held,
                 },
             },
             Outcome::Refused(reason) => panic!("{reason:?}"),
@@ -56,24 +65,57 @@ async fn send(account: &Account, mut parcel: Parcel, fail: impl Fn()) -> End {
     panic!("{} does not get through", parcel.key);
 }
 
-/// Sends two hundred, and says how each ended.
+/// What the service says of it, asked for as long as it may be away.
+async fn ask(account: &Account, parcel: &Parcel) -> Option<Standing> {
+    let mut looks = interval(Duration::from_millis(20));
+    for _ in 0..15 {
+        looks.tick().await;
+        if let Ok(answer) = account.ask(&asked(parcel, None)).await {
+            return Some(answer.standing);
+        }
+    }
+    None
+}
+
+/// Sends two hundred, eight at a time, to a service that is killed three times; says how each ended.
 async fn storm<S: Service>(
     server: &Server<S>,
     config: &AccountConfig,
     parcel: impl Fn(&str) -> Parcel,
 ) -> BTreeMap<String, End> {
-    let account = open(config);
-    let turn = std::cell::Cell::new(0);
-    let fail = || {
-        turn.set(turn.get() + 1);
-        faults(turn.get()).into_iter().for_each(|fault| server.fails_with(fault));
+    let account = open(&AccountConfig { connections: 8, ..config.clone() });
+    let (turn, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let fail = || faults(turn.fetch_add(1, Ordering::Relaxed)).into_iter().for_each(|fault| server.fails_with(fault));
+    let sending = stream::iter(0..200)
+        .map(|number| {
+            let key = format!("k{number}");
+            let (account, done, parcel, fail) = (&account, &done, parcel(&key), &fail);
+            async move {
+                let end = send(account, parcel, fail).await;
+                done.fetch_add(1, Ordering::Relaxed);
+                (key, end)
+            }
+        })
+        .buffer_unordered(8)
+        .collect();
+    let killing = async {
+        for count in [30, 90, 150] {
+            comes_to(&done, count).await;
+            server.kill().await;
+            // Until all have noticed.
+            comes_to(&turn, turn.load(Ordering::Relaxed) + 20).await;
+            server.restart();
+        }
     };
-    let mut ends = BTreeMap::new();
-    for number in 0..200 {
-        let key = format!("k{number}");
-        ends.insert(key.clone(), send(&account, parcel(&key), fail).await);
-    }
+    let (ends, ()) = tokio::join!(sending, killing);
     ends
+}
+
+async fn comes_to(count: &AtomicUsize, wanted: usize) {
+    let mut looks = interval(Duration::from_millis(1));
+    while count.load(Ordering::Relaxed) < wanted {
+        looks.tick().await;
+    }
 }
 
 /// How often each key is there.

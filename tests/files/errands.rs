@@ -30,6 +30,12 @@ async fn start(db: PgPool, s3: &S3, steps: &str) -> TestApp {
     let accounts = [("partner".to_owned(), sshd.account()), ("store".to_owned(), store)].into();
     let config = PlacesConfig { roots: Vec::new(), accounts, timeout: Duration::from_secs(20), limit: 1 << 20 };
     app.engine = app.engine.clone().watching(Places::open(&config).unwrap());
+    register(&app, steps).await;
+    app
+}
+
+/// Registers the workflow `carry`, which ends with `steps`.
+pub async fn register(app: &TestApp, steps: &str) {
     let base = workflow::embedded().into_iter().find(|folder| folder.name == "batch-documents").unwrap();
     let files = base.files.entries().iter().map(|(path, bytes)| match path.as_str() {
         "workflow.toml" => {
@@ -42,11 +48,10 @@ async fn start(db: PgPool, s3: &S3, steps: &str) -> TestApp {
     let carry = Folder { name: "carry".to_owned(), files: files.collect::<Files>(), samples: base.samples };
     assert_eq!(catalog::workflow::check(std::slice::from_ref(&carry)), []);
     catalog::workflow::register(&app.db, &app.shelf.store, &[carry], app.engine.clock.now()).await.unwrap();
-    app
 }
 
 /// A batch with a document for each of two customers.
-async fn apply(app: &TestApp, folder: &str) {
+pub async fn apply(app: &TestApp, folder: &str) {
     app.apply(&format!(
         r#"
 [[document]]
@@ -71,12 +76,12 @@ recipients = [
     .await;
 }
 
-async fn steps(app: &TestApp, run: RunId) -> Vec<Step> {
+pub async fn steps(app: &TestApp, run: RunId) -> Vec<Step> {
     book::steps(&app.db, run, Piece { after: None, limit: 100 }).await.unwrap()
 }
 
 /// The state of the step of this name, and the code of its reason.
-async fn state(app: &TestApp, run: RunId, name: &str) -> (String, Option<String>) {
+pub async fn state(app: &TestApp, run: RunId, name: &str) -> (String, Option<String>) {
     let step = steps(app, run).await.into_iter().find(|step| step.name == name).expect("the step");
     let code = step.reason.and_then(|reason| Some(reason["code"].as_str()?.to_owned()));
     (step.state.name().to_owned(), code)

@@ -18,7 +18,7 @@ use postbook::channel::{
 
 use crate::{
     parcels::{files_in, is_delivered, open, parcel},
-    peers::{Nginx, Own, Sshd, Vsftpd, s3::S3},
+    peers::{Nginx, Own, Sshd, Vsftpd, death, s3::S3},
 };
 
 const TRANSMISSIONS: usize = 200;
@@ -91,24 +91,14 @@ async fn send(account: &Account, parcel: Parcel) -> usize {
 }
 
 /// All of them, while the server goes away three times and comes back.
-async fn storm(config: AccountConfig, folder: &Path, mut kill: impl FnMut() + Send + 'static) {
+async fn storm(config: AccountConfig, folder: &Path, kill: impl FnMut() + Send + 'static) {
     let account = Arc::new(open(&AccountConfig { timeout: Duration::from_secs(10), connections: 8, ..config }));
     let contents: Vec<_> = (0..TRANSMISSIONS).map(content).collect();
     let watcher = Watcher::watch(folder.join("in"), move |name, bytes| {
         number_of(name).is_some_and(|number| bytes == contents[number])
     });
     let sent = Arc::new(AtomicUsize::new(0));
-    let seen = sent.clone();
-    let killer = thread::spawn(move || {
-        for wanted in [20, 70, 130] {
-            while seen.load(Ordering::Relaxed) < wanted {
-                thread::sleep(LOOK);
-            }
-            kill();
-        }
-        // It holds the server.
-        kill
-    });
+    let killer = death::at([20, 70, 130], sent.clone(), kill);
     let one = |number: usize| {
         let (account, sent) = (account.clone(), sent.clone());
         async move {

@@ -19,13 +19,7 @@ pub struct Api {
 
 impl Api {
     pub fn new(address: String, token: &str) -> Self {
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth();
-        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
-        Self { http, address, token: token.to_owned() }
+        Self { http: client(), address, token: token.to_owned() }
     }
 
     /// A request below `/api/v1`.
@@ -111,6 +105,16 @@ async fn good(request: RequestBuilder) -> Response {
         panic!("{url}: {status}: {}", response.text().await.unwrap());
     }
     response
+}
+
+/// A client that speaks no TLS.
+pub fn client() -> reqwest::Client {
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }
 
 /// A batch of one small document to `mailboxes`, by the account `account`.

@@ -1,16 +1,19 @@
 //! The real servers that tests talk to, as the scripts beside this file left them running.
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod death;
 pub mod s3;
 
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
+use mail_parser::MessageParser;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postbook::{channel::account::AccountConfig, source::place};
 use tempfile::TempDir;
@@ -27,6 +30,11 @@ impl Postfix {
     /// The one that runs.
     pub fn running() -> Self {
         Self { env: env("smtp") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
     }
 
     /// Without TLS and without login.
@@ -74,10 +82,16 @@ impl Postfix {
         found.await.unwrap_or_else(|_| mails_in(&inbox, message_id))
     }
 
+    /// All mails in the inbox.
+    pub fn kept(&self) -> Vec<Kept> {
+        let mails = fs::read_dir(self.inbox()).into_iter().flatten().map(|it| fs::read(it.unwrap().path()).unwrap());
+        mails.map(|mail| Kept::read(&mail)).collect()
+    }
+
     /// Whether everything it took is in the inbox.
     pub fn is_idle(&self) -> bool {
         let queue = Path::new(&self.env["SMTP_MAILDIR"]).join("../../queue");
-        ["maildrop", "incoming", "active", "deferred"].iter().all(|it| !has_files(&queue.join(it)))
+        ["maildrop", "incoming", "active", "deferred"].iter().all(|it| !has_mails(&queue.join(it)))
     }
 
     /// Where the mails arrive.
@@ -87,6 +101,24 @@ impl Postfix {
 
     fn login(&self, password: &str) -> String {
         login(&self.env["SMTP_USER"], password)
+    }
+}
+
+/// A mail in the inbox of the Postfix.
+pub struct Kept {
+    pub message_id: String,
+    pub to: String,
+    /// The number of the message in the server's queue, which was given once.
+    pub queued_as: String,
+}
+
+impl Kept {
+    fn read(mail: &[u8]) -> Self {
+        let message = MessageParser::default().parse(mail).unwrap();
+        let to = message.header("Delivered-To").and_then(|it| it.as_text()).expect("whom it is for");
+        let queued_as = message.received().and_then(|it| it.id()).expect("its number");
+        let message_id = message.message_id().expect("a Message-ID");
+        Self { message_id: message_id.to_owned(), to: to.to_owned(), queued_as: queued_as.to_owned() }
     }
 }
 
@@ -130,6 +162,11 @@ impl Sink {
     /// The one that runs.
     pub fn running() -> Self {
         Self { env: env("smtp_sink") }
+    }
+
+    /// The test's own.
+    pub fn of(own: &Own) -> Self {
+        Self { env: own.env() }
     }
 
     pub fn plain(&self) -> AccountConfig {
@@ -491,7 +528,7 @@ impl Own {
     pub fn start(peer: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Servers work as other users.
-        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let own = Self { folder, peer };
         own.script("up.sh");
         own
@@ -513,10 +550,11 @@ impl Own {
 
     fn script(&self, name: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(self.peer).join(name);
-        let mut command = Command::new(path);
+        let (mut command, said) = (Command::new(path), self.folder.path().join("said"));
         // What it starts outlives it, and would hold a pipe open.
-        command.env("POSTBOOK_PEERS", self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().unwrap().success(), "{}/{name} of {}", self.peer, self.folder.path().display());
+        command.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        let status = command.env("POSTBOOK_PEERS", self.folder.path()).status().unwrap();
+        assert!(status.success(), "{}/{name}: {}", self.peer, fs::read_to_string(&said).unwrap());
     }
 }
 
@@ -546,11 +584,13 @@ fn env_in(peers: &Path, peer: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether there is a file in `folder` or below. What disappears meanwhile is not there.
-fn has_files(folder: &Path) -> bool {
+/// Whether there is a whole mail in `folder` or below, which Postfix marks as executable: others were never taken. What
+/// disappears meanwhile is not there.
+fn has_mails(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
+    let whole = |path: &Path| fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o100 != 0);
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.any(|path| if path.is_dir() { has_files(&path) } else { path.exists() })
+    paths.any(|path| if path.is_dir() { has_mails(&path) } else { whole(&path) })
 }
 
 fn mails_in(inbox: &Path, message_id: &str) -> Vec<Vec<u8>> {

@@ -21,6 +21,7 @@ use crate::{
     contact::Contact,
     id::{StepId, TransmissionId},
     reason::{Reason, Scope},
+    workflow::Kind,
 };
 
 /// What those who wait for a turn are told.
@@ -76,12 +77,12 @@ impl Used {
         let full = |most: Option<NonZeroUsize>, used: usize| most.filter(|most| used >= most.get());
         if let Some(most) = full(share.limits.at_once, self.turns) {
             let text = format!("no more than {most} at once are sent to {}", share.key);
-            let due = now + LOOK + spread(transmission, LOOK);
+            let due = now + LOOK + spread(transmission.0, LOOK);
             return Some((due, Reason::new(Scope::Attempt, BUSY, text)));
         }
         let most = full(share.limits.per_minute, self.begun)?;
         let text = format!("no more than {most} a minute are sent to {}", share.key);
-        let due = self.oldest.unwrap_or(now) + MINUTE + spread(transmission, MINUTE);
+        let due = self.oldest.unwrap_or(now) + MINUTE + spread(transmission.0, MINUTE);
         Some((due, Reason::new(Scope::Attempt, "contact-minute", text)))
     }
 
@@ -248,7 +249,7 @@ pub(in crate::run) async fn call_next(
     .fetch_all(&mut *db)
     .await
     .context("looking for who is next at a contact")?;
-    if steps.is_empty() { Ok(()) } else { wait::wake(db, &steps, now).await }
+    wait::wake(db, (Kind::Transmit, &steps), now).await
 }
 
 /// Forgets turns that ended, and waits of what waits no more.

@@ -9,16 +9,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::lesson::Lesson;
-use crate::{channel::Outcome, id::TransmissionId, reason::Scope};
+use super::{Asker, lesson::Lesson};
+use crate::{channel::Outcome, reason::Scope};
 
 /// How many transmissions in a row have to be refused by policy until it is the account. Fewer pauses it for a few
 /// recipients that refuse us, more lets that many be refused before anybody is told.
 const ENOUGH: usize = 5;
 
-/// The transmissions of each account that were refused by policy since one got through.
+/// Who of each account was refused by policy since one got through.
 #[derive(Debug, Clone, Default)]
-pub struct Doubts(Arc<Mutex<HashMap<String, BTreeSet<TransmissionId>>>>);
+pub struct Doubts(Arc<Mutex<HashMap<String, BTreeSet<Asker>>>>);
 
 /// What a failure is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,24 +33,24 @@ pub(super) enum Blame {
 impl Doubts {
     /// What `lesson` says of its account. To ask twice changes nothing.
     pub(super) fn weigh(&self, lesson: &Lesson<'_>) -> Blame {
-        let Lesson { account, transmission, .. } = *lesson;
+        let Lesson { account, asker, .. } = *lesson;
         match lesson.outcome {
             Outcome::Accepted(_) | Outcome::Delivered(_) => {
                 self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
                 Blame::Other
             }
             Outcome::Deferred { reason, .. } | Outcome::Refused(reason) if reason.scope == Scope::Account => {
-                if lesson.for_anybody { Blame::Account } else { self.doubt(account, transmission) }
+                if lesson.for_anybody { Blame::Account } else { self.doubt(account, asker) }
             }
             _ => Blame::Other,
         }
     }
 
-    fn doubt(&self, account: &str, transmission: TransmissionId) -> Blame {
+    fn doubt(&self, account: &str, asker: Asker) -> Blame {
         let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = doubts.entry(account.to_owned()).or_default();
         if refused.len() < ENOUGH {
-            refused.insert(transmission);
+            refused.insert(asker);
         }
         if refused.len() < ENOUGH { Blame::Doubt } else { Blame::Account }
     }
@@ -61,7 +61,11 @@ mod tests {
     use chrono::DateTime;
 
     use super::{super::lesson::Said, *};
-    use crate::{channel::Proof, id::RunId, reason::Reason};
+    use crate::{
+        channel::Proof,
+        id::{RunId, TransmissionId},
+        reason::Reason,
+    };
 
     fn refused() -> Outcome {
         Outcome::Refused(Reason::new(Scope::Account, "smtp-554-5.7.1", "relay access denied"))
@@ -75,7 +79,7 @@ mod tests {
         Lesson {
             account,
             run: RunId(1),
-            transmission: TransmissionId(transmission),
+            asker: Asker::Transmission(TransmissionId(transmission)),
             began_at: DateTime::UNIX_EPOCH,
             probe: false,
             outcome,

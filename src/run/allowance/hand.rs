@@ -155,7 +155,7 @@ pub async fn resume(engine: &Engine, author: &Author, name: &str) -> Result<(), 
         r#"
         update account
            set failures = 0, paused_at = null, until_at = null, reason = null, paused_by = null, probe = null,
-               by_word = false, resumed_at = $2
+               probe_step = null, by_word = false, resumed_at = $2
          where name = $1 and paused_at is not null
         "#,
         name,

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::pause::Before;
-use crate::id::TransmissionId;
+use super::{Asker, pause::Before};
+use crate::id::{StepId, TransmissionId};
 
 /// How long what is due waits while another one tries the account, and when nobody knows until when: at least this,
 /// at most twice. They are called as soon as the account works again; this is for when nobody calls them.
@@ -26,6 +26,7 @@ pub(super) struct Health {
     pub paused_at: Option<DateTime<Utc>>,
     pub until_at: Option<DateTime<Utc>>,
     pub probe: Option<TransmissionId>,
+    pub probe_step: Option<StepId>,
     /// Only later word shows that it works again.
     pub by_word: bool,
     pub resumed_at: Option<DateTime<Utc>>,
@@ -45,11 +46,19 @@ impl Health {
         state((self.paused_at, self.until_at), now)
     }
 
-    /// When `transmission`, which is due, is looked at again.
-    pub(super) fn wait(&self, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// When `asker`, which is due, is looked at again.
+    pub(super) fn wait(&self, asker: Asker, now: DateTime<Utc>) -> DateTime<Utc> {
         match self.until_at {
             Some(until) if until > now => until,
-            _ => now + LOOK + spread(transmission, LOOK),
+            _ => now + LOOK + spread(asker.number(), LOOK),
+        }
+    }
+
+    /// Whether `asker` is the one that goes first.
+    pub(super) fn is_tried_by(&self, asker: Asker) -> bool {
+        match asker {
+            Asker::Transmission(id) => self.probe == Some(id),
+            Asker::Step(id) => self.probe_step == Some(id),
         }
     }
 
@@ -99,9 +108,9 @@ fn state((paused_at, until_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>), 
     }
 }
 
-/// A part of `within` that is the transmission's own, so that not all come back at once.
-pub(super) fn spread(transmission: TransmissionId, within: Duration) -> Duration {
-    let part = transmission.0.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+/// A part of `within` that is this number's own, so that not all come back at once.
+pub(super) fn spread(number: i64, within: Duration) -> Duration {
+    let part = number.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     within * u32::try_from(part).unwrap_or_default() / (1 << 16)
 }
 
@@ -120,7 +129,8 @@ pub(super) async fn lock(db: &mut PgConnection, name: &str, needed: bool) -> Res
     sqlx::query_as!(
         Health,
         r#"
-        select failures, reason, paused_at, until_at, probe as "probe: TransmissionId", by_word, resumed_at
+        select failures, reason, paused_at, until_at, probe as "probe: TransmissionId",
+               probe_step as "probe_step: StepId", by_word, resumed_at
           from account
          where name = $1 and ($2 or paused_at is not null)
            for update
@@ -138,23 +148,27 @@ pub(super) async fn is_probed(db: &mut PgConnection, health: &Health, now: DateT
     sqlx::query_scalar!(
         r#"
         select exists (select from transmission
-                        where id = $1 and (state = 'sending' or state = 'accepted' and $2 and changed_at > $3)) as "probed!"
+                        where id = $1 and (state = 'sending' or state = 'accepted' and $2 and changed_at > $3))
+               or exists (select from step where id = $4 and state = 'running') as "probed!"
         "#,
         health.probe as Option<TransmissionId>,
         health.by_word,
         now - WORD,
+        health.probe_step as Option<StepId>,
     )
     .fetch_one(db)
     .await
     .context("asking whether an account is being tried")
 }
 
-/// Lets `transmission` go first.
-pub(super) async fn probe(db: &mut PgConnection, name: &str, transmission: TransmissionId) -> Result<()> {
+/// Lets `asker` go first.
+pub(super) async fn probe(db: &mut PgConnection, name: &str, asker: Asker) -> Result<()> {
+    let (transmission, step) = asker.ids();
     sqlx::query!(
-        "update account set probe = $2 where name = $1 and paused_at is not null",
+        "update account set probe = $2, probe_step = $3 where name = $1 and paused_at is not null",
         name,
-        transmission as TransmissionId,
+        transmission as Option<TransmissionId>,
+        step as Option<StepId>,
     )
     .execute(db)
     .await
@@ -169,7 +183,7 @@ mod tests {
     #[test]
     fn those_who_wait_come_back_one_by_one() {
         let whole = Duration::from_secs(30);
-        let mut parts: Vec<_> = (1..=100).map(|id| spread(TransmissionId(id), whole)).collect();
+        let mut parts: Vec<_> = (1..=100).map(|id| spread(id, whole)).collect();
         assert!(parts.iter().all(|part| *part < whole));
         parts.sort();
         assert!(parts.windows(2).all(|pair| pair[1] - pair[0] < Duration::from_secs(1)), "{parts:?}");

@@ -11,7 +11,7 @@ use crate::{
     catalog::Batch,
     channel::account::Account,
     contact::{Contact, zone},
-    id::{StepId, TransmissionId},
+    id::StepId,
     reason::{Reason, Scope},
     run::plan::Recipient,
     schedule::{self, Door, Hours, Keeper, Opening},
@@ -57,11 +57,11 @@ pub(super) fn open(doors: &[Door], now: DateTime<Utc>) -> Permission {
     }
 }
 
-/// The same for `transmission`: what opens at once is spread, as far as it is open then.
-pub(in crate::run) fn may(doors: &[Door], transmission: TransmissionId, now: DateTime<Utc>) -> Permission {
+/// The same for what has this number: what opens at once is spread, as far as it is open then.
+pub(in crate::run) fn may(doors: &[Door], number: i64, now: DateTime<Utc>) -> Permission {
     match open(doors, now) {
         Permission::Later((at, reason)) => {
-            let later = at + spread(transmission, SPREAD);
+            let later = at + spread(number, SPREAD);
             let due = if schedule::opening(doors, later) == Opening::Now { later } else { at };
             Permission::Later((due, reason))
         }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{
-    health,
+    Asker, health,
     learn::{Wait, learn_from},
     lesson::{Lesson, Said},
 };
@@ -70,7 +70,7 @@ pub(in crate::run) async fn hear(
     let lesson = Lesson {
         account: told.account,
         run: told.run,
-        transmission: told.transmission,
+        asker: Asker::Transmission(told.transmission),
         began_at: row.started_at,
         probe: row.probe,
         outcome: told.outcome,

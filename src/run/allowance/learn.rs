@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::{
+    Asker,
     doubt::Blame,
     health::{self, Health, spread},
     lesson::{Lesson, Said},
@@ -18,7 +19,7 @@ use super::{
     wait,
 };
 use crate::{
-    channel::Outcome,
+    channel::{Outcome, account::Account},
     id::{StepId, TransmissionId},
     monitor::{alarm, outage},
     reason::Reason,
@@ -65,11 +66,22 @@ pub(in crate::run) async fn learn(
 async fn lock_turns(db: &mut PgConnection, closings: &[Closing]) -> Result<()> {
     let limited = closings.iter().filter(|it| it.limits.at_once.is_some());
     let names: BTreeSet<_> = limited.map(|it| it.account.clone()).collect();
+    lock_accounts(db, &names.into_iter().collect::<Vec<_>>()).await
+}
+
+/// The same for the turn that a step has at `account`.
+pub(in crate::run) async fn lock_turn(db: &mut PgConnection, account: &Account) -> Result<()> {
+    match account.limits().at_once {
+        Some(_) => lock_accounts(db, &[account.name().to_owned()]).await,
+        None => Ok(()),
+    }
+}
+
+async fn lock_accounts(db: &mut PgConnection, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = names.into_iter().collect();
-    sqlx::query!("select name from account where name = any($1) order by name for update", &names)
+    sqlx::query!("select name from account where name = any($1) order by name for update", names)
         .fetch_all(db)
         .await
         .context("locking accounts whose turns are handed on")?;
@@ -94,7 +106,9 @@ pub(super) async fn learn_from(
     match blame {
         Blame::Other => Ok(None),
         Blame::Doubt if !lesson.probe => {
-            let before = wait::failed_before(db, lesson.transmission).await?;
+            // A step uses up a try instead.
+            let Asker::Transmission(transmission) = lesson.asker else { return Ok(None) };
+            let before = wait::failed_before(db, transmission).await?;
             Ok((!before).then(|| (now + DOUBT, reason.clone())))
         }
         Blame::Doubt | Blame::Account => fails(engine, db, (lesson, reason), now).await.map(Some),
@@ -108,7 +122,8 @@ async fn works(db: &mut PgConnection, lesson: &Lesson<'_>, now: DateTime<Utc>) -
     let resumed = sqlx::query!(
         r#"
         update account
-           set paused_at = null, until_at = null, reason = null, probe = null, by_word = false, resumed_at = $2
+           set paused_at = null, until_at = null, reason = null, probe = null, probe_step = null,
+               by_word = false, resumed_at = $2
          where name = $1 and paused_at is not null and paused_by is null and not (by_word and $3)
         "#,
         account,
@@ -137,7 +152,7 @@ async fn fails(
         Outcome::Deferred { after, .. } => *after,
         _ => None,
     };
-    let probe = before.probe == Some(lesson.transmission);
+    let probe = before.is_tried_by(lesson.asker);
     let failure = Failure { probe, after, began_at: lesson.began_at, at: now };
     let Some(pause) = pause::after(&before.before(), &failure) else {
         return Ok((now + BEHIND, reason.clone()));
@@ -147,13 +162,13 @@ async fn fails(
         tell(engine, db, lesson, (&pause, reason), now).await?;
     }
     let text = format!("the account {} is paused: {}", lesson.account, reason.text);
-    Ok((behind(&before, &pause, lesson.transmission, now), Reason { text, ..reason.clone() }))
+    Ok((behind(&before, &pause, lesson.asker, now), Reason { text, ..reason.clone() }))
 }
 
-fn behind(before: &Health, pause: &Pause, transmission: TransmissionId, now: DateTime<Utc>) -> DateTime<Utc> {
+fn behind(before: &Health, pause: &Pause, asker: Asker, now: DateTime<Utc>) -> DateTime<Utc> {
     match pause.until_at {
-        Some(until) => until.max(now) + BEHIND + spread(transmission, BEHIND),
-        None => before.wait(transmission, now),
+        Some(until) => until.max(now) + BEHIND + spread(asker.number(), BEHIND),
+        None => before.wait(asker, now),
     }
 }
 
@@ -163,12 +178,13 @@ async fn write(
     (pause, reason): (&Pause, &Reason),
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let (transmission, step) = lesson.asker.ids();
     sqlx::query!(
         r#"
         update account
            set failures = $2, paused_at = coalesce(paused_at, $5), until_at = $3,
                reason = case when paused_by is null then $4 else reason end,
-               probe = nullif(probe, $6), by_word = by_word or $7
+               probe = nullif(probe, $6), probe_step = nullif(probe_step, $7), by_word = by_word or $8
          where name = $1
         "#,
         lesson.account,
@@ -176,7 +192,8 @@ async fn write(
         pause.until_at,
         serde_json::to_value(reason)?,
         now,
-        lesson.transmission as TransmissionId,
+        transmission as Option<TransmissionId>,
+        step as Option<StepId>,
         lesson.said == Said::Later,
     )
     .execute(db)

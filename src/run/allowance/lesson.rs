@@ -2,18 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    channel::Outcome,
-    id::{RunId, TransmissionId},
-    run::verdict::Closing,
-};
+use super::Asker;
+use crate::{channel::Outcome, id::RunId, run::verdict::Closing};
 
 /// An outcome to learn from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lesson<'a> {
     pub account: &'a str,
     pub run: RunId,
-    pub transmission: TransmissionId,
+    pub asker: Asker,
     pub began_at: DateTime<Utc>,
     /// Whether it was to try an account that was paused.
     pub probe: bool,
@@ -40,7 +37,7 @@ impl<'a> From<&'a Closing> for Lesson<'a> {
         Self {
             account: &closing.account,
             run: closing.run,
-            transmission: closing.transmission,
+            asker: Asker::Transmission(closing.transmission),
             began_at: closing.began_at,
             probe: closing.probe,
             outcome: &closing.report.outcome,

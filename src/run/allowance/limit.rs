@@ -9,10 +9,9 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, DurationRound, Utc};
 use sqlx::PgConnection;
 
-use super::{Admission, health::spread, wait};
+use super::{Admission, Asker, health::spread, wait};
 use crate::{
     channel::account::Limits,
-    id::TransmissionId,
     reason::{Reason, Scope},
 };
 
@@ -69,7 +68,7 @@ impl Line {
 pub(super) async fn admit(
     db: &mut PgConnection,
     (account, limits): (&str, Limits),
-    wanted: &[TransmissionId],
+    wanted: &[Asker],
     now: DateTime<Utc>,
 ) -> Result<Admission> {
     let second = now.duration_trunc(chrono::Duration::seconds(1)).context("cutting a time to its second")?;
@@ -89,7 +88,7 @@ pub(super) async fn admit(
         let text = format!("the account {account} sends no more than {per_minute} a minute");
         admission.reason = Some(Reason::new(Scope::Account, "account-minute", text));
     } else if !waiting.is_empty() {
-        admission.due = waiting.iter().map(|it| now + LOOK + spread(*it, LOOK)).collect();
+        admission.due = waiting.iter().map(|it| now + LOOK + spread(it.number(), LOOK)).collect();
         let most = limits.at_once.map_or(1, NonZeroUsize::get);
         let text = format!("the account {account} sends no more than {most} at once");
         admission.reason = Some(Reason::new(Scope::Account, "account-busy", text));
@@ -109,7 +108,7 @@ struct Seen {
     line_at: Option<DateTime<Utc>>,
 }
 
-/// Ends the turns whose transmissions are no longer being sent, and counts the others.
+/// Ends the turns whose transmissions are no longer being sent, and counts the others, with those of steps that run.
 async fn seen(db: &mut PgConnection, account: &str, second: DateTime<Utc>) -> Result<Seen> {
     let row = sqlx::query!(
         r#"
@@ -122,7 +121,10 @@ async fn seen(db: &mut PgConnection, account: &str, second: DateTime<Utc>) -> Re
         ), past as (
             delete from account_second where account = $1 and second <= $2
         )
-        select (select count(*) from account_turn where account = $1) - (select count(*) from ended) as "sending!",
+        select (select count(*) from account_turn where account = $1) - (select count(*) from ended)
+               + (select count(*) from account_errand
+                    join step on step.id = account_errand.step and step.state = 'running'
+                   where account_errand.account = $1 and account_errand.admitted) as "sending!",
                coalesce(sum(admitted), 0) as "admitted!", min(second) as oldest,
                (select line_at from account where name = $1) as line_at
           from account_second
@@ -145,18 +147,22 @@ async fn seen(db: &mut PgConnection, account: &str, second: DateTime<Utc>) -> Re
 async fn note(
     db: &mut PgConnection,
     (account, limits): (&str, Limits),
-    (admitted, line_at): (&[TransmissionId], Option<DateTime<Utc>>),
+    (admitted, line_at): (&[Asker], Option<DateTime<Utc>>),
     second: DateTime<Utc>,
 ) -> Result<()> {
-    let ids: Vec<_> = admitted.iter().map(|id| id.0).collect();
+    let (ids, steps): (Vec<_>, Vec<_>) = admitted.iter().map(|asker| asker.ids()).unzip();
+    let ids: Vec<_> = ids.into_iter().flatten().map(|id| id.0).collect();
+    let steps: Vec<_> = steps.into_iter().flatten().map(|id| id.0).collect();
     let turns: &[i64] = if limits.at_once.is_some() { &ids } else { &[] };
-    let counted = if limits.per_minute.is_some() { ids.len() } else { 0 };
+    let counted = if limits.per_minute.is_some() { admitted.len() } else { 0 };
     sqlx::query!(
         r#"
         with turn as (
             insert into account_turn (transmission, account)
             select distinct id, $1 from unnest($2::bigint[]) as admitted (id)
             on conflict on constraint account_turn_pkey do update set account = excluded.account
+        ), stepped as (
+            update account_errand set admitted = true where step = any($6)
         ), counted as (
             insert into account_second (account, second, admitted)
             select $1, $3, $4 where $4 > 0
@@ -170,6 +176,7 @@ async fn note(
         second,
         i32::try_from(counted).unwrap_or(i32::MAX),
         line_at,
+        &steps,
     )
     .execute(db)
     .await

@@ -2,14 +2,15 @@
 //!
 //! An account that the far side refuses is paused, with a reason and until a time. What met the refusal goes back to
 //! `queued` and has used up no try; what is due meanwhile is put off. When the pause is over, one transmission goes
-//! first, and the others wait until it came out. Limits count what all nodes send. An account that is well and has no
-//! limits has no row here and costs nothing.
+//! first, and the others wait until it came out. Limits count what all nodes send, files that a step puts among it. An
+//! account that is well and has no limits has no row here and costs nothing.
 //!
-//! Whoever locks an account and steps locks the account first. Called by the step that transmits, and by the doors.
+//! Whoever locks an account and steps locks the account first. Called by the steps that transmit and put, and by the doors.
 
 mod answered;
 mod contact;
 mod doubt;
+mod errand;
 mod hand;
 mod health;
 mod hours;
@@ -19,6 +20,7 @@ mod lesson;
 mod limit;
 mod outlook;
 mod pause;
+mod step;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,10 +41,11 @@ use crate::{
 pub(super) use answered::note as note_answer;
 pub(super) use contact::{Share, call_next, give_back, put_off as put_off_at_contacts, shares, take_turns};
 pub use doubt::Doubts;
+pub(super) use errand::{Put, admit_step, learn_from_step};
 pub use hand::{HoldError, Now, Standing, accounts, by_hand, pause, resume};
 pub(super) use hours::{Permission, doors, may, put_off};
 pub(super) use later::{Told, brace, hear};
-pub(super) use learn::{Wait, learn};
+pub(super) use learn::{Wait, learn, lock_turn};
 pub(super) use limit::hand_on;
 pub(super) use outlook::{Outlook, Prospect};
 
@@ -57,6 +60,31 @@ pub(super) struct Wanted<'a> {
     pub limits: Limits,
 }
 
+/// What wants to use an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asker {
+    Transmission(TransmissionId),
+    /// A step that puts files.
+    Step(StepId),
+}
+
+impl Asker {
+    fn number(self) -> i64 {
+        match self {
+            Self::Transmission(id) => id.0,
+            Self::Step(id) => id.0,
+        }
+    }
+
+    /// Its number as one or the other.
+    fn ids(self) -> (Option<TransmissionId>, Option<StepId>) {
+        match self {
+            Self::Transmission(id) => (Some(id), None),
+            Self::Step(id) => (None, Some(id)),
+        }
+    }
+}
+
 /// Admits what the accounts may send now, and puts off the rest: the steps admitted, and whether each tries an account
 /// that was paused. The accounts stay locked until the caller's transaction ends, so that what was admitted is being
 /// sent before anybody else asks.
@@ -68,9 +96,9 @@ pub(super) async fn admit(
     let mut admitted: BTreeMap<_, _> = wanted.iter().map(|it| (it.step, false)).collect();
     // In the order of their names, as all do who lock several.
     for (account, theirs) in guarded(db, wanted).await? {
-        let ids: Vec<_> = theirs.values().map(|it| it.transmission).collect();
+        let askers: Vec<_> = theirs.values().map(|it| Asker::Transmission(it.transmission)).collect();
         let limits = theirs.values().next().map_or_else(Limits::default, |it| it.limits);
-        let admission = admit_by(db, (account, limits), &ids, now).await?;
+        let admission = admit_by(db, (account, limits), &askers, now).await?;
         let steps: Vec<_> = theirs.into_keys().collect();
         let (go, wait) = steps.split_at(admission.admitted);
         admitted.extend(go.iter().map(|step| (*step, admission.probe)));
@@ -127,7 +155,7 @@ impl Admission {
 async fn admit_by(
     db: &mut PgConnection,
     (account, limits): (&str, Limits),
-    wanted: &[TransmissionId],
+    wanted: &[Asker],
     now: DateTime<Utc>,
 ) -> Result<Admission> {
     let limited = limits != Limits::default();
@@ -141,6 +169,8 @@ async fn admit_by(
     let may_try = match state {
         State::Open => wanted.len(),
         State::Paused => 0,
+        // Who was trying it when its worker was gone does so again.
+        State::Due if wanted.first().is_some_and(|it| health.is_tried_by(*it) && matches!(it, Asker::Step(_))) => 1,
         State::Due if health::is_probed(db, &health, now).await? => 0,
         State::Due => wanted.len().min(1),
     };
@@ -190,5 +220,6 @@ pub async fn forget(engine: &Engine) -> Result<()> {
     let mut db = engine.db.acquire().await.context("connecting to forget what no longer counts")?;
     let now = engine.clock.now();
     contact::forget(&mut db, now).await?;
+    step::forget(&mut db).await?;
     answered::forget(&mut db, now).await
 }

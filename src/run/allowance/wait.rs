@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::Admission;
+use super::{Admission, step};
 use crate::{
     id::{StepId, TransmissionId},
     queue::{self, Hint},
@@ -72,7 +72,9 @@ pub(super) async fn call(db: &mut PgConnection, account: &str, now: DateTime<Utc
     .fetch_all(&mut *db)
     .await
     .with_context(|| format!("calling those who wait for the account {account}"))?;
-    wake(db, &steps, now).await
+    wake(db, (Kind::Transmit, &steps), now).await?;
+    let steps = step::waiting(db, account, (false, i64::MAX), now).await?;
+    wake(db, (Kind::Put, &steps), now).await
 }
 
 /// Calls the first of those who wait for one of the turns of `account`: one for each turn that is handed on, and as many
@@ -83,6 +85,9 @@ pub(super) async fn call_next(
     (turns, most): (i64, i64),
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let steps = step::waiting(db, account, (true, turns), now).await?;
+    wake(db, (Kind::Put, &steps), now).await?;
+    let turns = turns - i64::try_from(steps.len()).unwrap_or(turns);
     let steps = sqlx::query_scalar!(
         r#"
         select step.id as "id: StepId"
@@ -95,7 +100,10 @@ pub(super) async fn call_next(
          limit $3::bigint + least($3, greatest(0, $4::bigint - $3 - (
                    select count(*) from account_turn
                      join transmission on transmission.id = account_turn.transmission
-                    where account_turn.account = $1 and transmission.state = 'sending')))
+                    where account_turn.account = $1 and transmission.state = 'sending')
+                 - (select count(*) from account_errand
+                      join step on step.id = account_errand.step and step.state = 'running'
+                     where account_errand.account = $1 and account_errand.admitted)))
            for update of step skip locked
         "#,
         account,
@@ -106,11 +114,14 @@ pub(super) async fn call_next(
     .fetch_all(&mut *db)
     .await
     .with_context(|| format!("handing on a turn of the account {account}"))?;
-    wake(db, &steps, now).await
+    wake(db, (Kind::Transmit, &steps), now).await
 }
 
-/// Makes `steps`, which the caller has locked, due now.
-pub(super) async fn wake(db: &mut PgConnection, steps: &[StepId], now: DateTime<Utc>) -> Result<()> {
+/// Makes `steps` of this kind, which the caller has locked, due now.
+pub(super) async fn wake(db: &mut PgConnection, (kind, steps): (Kind, &[StepId]), now: DateTime<Utc>) -> Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         r#"
         with woken as (
@@ -127,7 +138,7 @@ pub(super) async fn wake(db: &mut PgConnection, steps: &[StepId], now: DateTime<
     .execute(&mut *db)
     .await
     .with_context(|| format!("waking {} steps that wait for their account", steps.len()))?;
-    let hints: Vec<_> = steps.iter().map(|id| Hint { kind: Kind::Transmit, id: *id }).collect();
+    let hints: Vec<_> = steps.iter().map(|id| Hint { kind, id: *id }).collect();
     queue::push(db, &hints).await
 }
 

@@ -21,6 +21,10 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 
 /// The secret that every account here has. The Base64 of what goes over the wire has none of its letters.
 pub const SECRET: &str = "s3cret";
@@ -63,36 +67,60 @@ pub enum Fault {
     Mute,
 }
 
-/// A service that runs until the test is over.
+/// A service that runs until the test is over, or until it is killed.
 pub struct Server<S> {
     pub service: Arc<S>,
     pub address: SocketAddr,
     faults: Arc<Mutex<VecDeque<Fault>>>,
+    serving: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<S: Service> Server<S> {
     /// Starts it on a free port.
     pub fn start(service: S) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap());
         let address = listener.local_addr().unwrap();
-        let (service, faults) = (Arc::new(service), Arc::<Mutex<VecDeque<Fault>>>::default());
-        let (ours, theirs) = (service.clone(), faults.clone());
-        tokio::spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let server = Self { service: Arc::new(service), address, faults: Arc::default(), serving: Mutex::default() };
+        server.open(listener);
+        server
+    }
+
+    /// Takes it away, with all of its connections. What it took it keeps.
+    pub async fn kill(&self) {
+        let serving = self.serving.lock().unwrap().take().expect("a server that runs");
+        serving.abort();
+        assert!(serving.await.is_err_and(|error| error.is_cancelled()), "it ended by itself");
+    }
+
+    /// Starts it again, where it was.
+    pub fn restart(&self) {
+        self.open(listen(self.address));
+    }
+
+    fn open(&self, listener: TcpListener) {
+        let (service, faults) = (self.service.clone(), self.faults.clone());
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (service, faults) = (ours.clone(), theirs.clone());
+                let (service, faults) = (service.clone(), faults.clone());
                 let serve = service_fn(move |request| serve(service.clone(), faults.clone(), request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), serve));
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), serve));
+                while connections.try_join_next().is_some() {}
             }
         });
-        Self { service, address, faults }
+        *self.serving.lock().unwrap() = Some(serving);
     }
 
     /// What is to go wrong next.
     pub fn fails_with(&self, fault: Fault) {
         self.faults.lock().unwrap().push_back(fault);
     }
+}
+
+fn listen(address: SocketAddr) -> TcpListener {
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    TcpListener::from_std(listener).unwrap()
 }
 
 async fn serve<S: Service>(

@@ -85,6 +85,9 @@ message_size_limit = 10240000
 smtpd_relay_restrictions = permit_auth_destination, reject
 smtpd_recipient_restrictions = check_recipient_access regexp:$conf/recipients, permit
 smtpd_reject_unlisted_recipient = no
+# What was cut off in its delivery is soon delivered.
+queue_run_delay = 2s
+minimal_backoff_time = 2s
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = $tls/cert.pem
 smtpd_tls_key_file = $tls/key.pem
@@ -107,7 +110,7 @@ END
 } >"$conf/master.cf"
 
 if ! postfix -c "$conf" status 2>/dev/null; then
-  postfix -c "$conf" start >>"$state/start.log" 2>&1 || die "does not start, see $state/start.log and $home/mail.log"
+  postfix -c "$conf" start >>"$state/start.log" 2>&1 || die "does not start: $(tail -n 3 "$state/start.log" "$home/mail.log")"
 fi
 listening "$plain"
 remember "$(tr -d ' \n' <"$queue/pid/master.pid")"
