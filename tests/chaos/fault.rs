@@ -36,7 +36,7 @@ pub enum Fault {
     NodesRestarted,
     /// No room is left for rendered documents.
     DiskFull,
-    /// A server at a far side is killed and started again, several times.
+    /// A server at a far side is killed and started again, perhaps several times.
     Killed(Peer),
 }
 
@@ -123,7 +123,7 @@ impl Means {
     }
 
     async fn kill_peer(&mut self, peer: Peer) {
-        for _ in 0..2 {
+        for _ in 0..self.plan.kills {
             self.outside.kill(peer).await;
             tokio::time::sleep(self.plan.span.mul_f64(self.rng.random_range(0.1..0.3))).await;
             self.outside.restart(peer);

@@ -84,9 +84,9 @@ async fn start(api: &Api, batch: &Value, (key, day): (&str, NaiveDate)) {
     }
 }
 
-/// Recipients who get files, links and faxes and no mail; the faxes by the account for which `number` is.
-fn others(word: &str, number: &str) -> impl Iterator<Item = Value> {
-    (0..3).map(move |at| {
+/// So many recipients who get files, links and faxes and no mail, with these numbers but for the last digit.
+fn others(word: &str, number: &str, count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(move |at| {
         let (name, link) = (format!("{word}-{at}"), format!("link-{word}-{at}@test.local"));
         json!({ "name": name, "sftp": name, "pickup": link, "fax": format!("{number}{at}") })
     })
@@ -106,7 +106,7 @@ fn papers(word: &str) -> Value {
         .chain(mailboxes(&format!("nouser-{word}"), 2))
         .chain(mailboxes(&format!("full-{word}"), 2));
     let papers =
-        with_others(batch("papers", "postfix", to), others(&format!("paper-{word}"), "+4822500010"), "gateway");
+        with_others(batch("papers", "postfix", to), others(&format!("paper-{word}"), "+4822500010", 3), "gateway");
     with_orders(papers, json!({}))
 }
 
@@ -117,7 +117,8 @@ fn letters(word: &str) -> Value {
         .chain(mailboxes(&format!("letter-{word}"), 6))
         .chain(mailboxes(&format!("code-550-{word}"), 2));
     let since = json!({ "since": "{{ recipient.params.since }}" });
-    let letters = with_others(batch("letters", "sink", to), others(&format!("letter-{word}"), "+1312555010"), "telnyx");
+    let letters =
+        with_others(batch("letters", "sink", to), others(&format!("letter-{word}"), "+1312555010", 1), "telnyx");
     let mut letters = with_orders(letters, since);
     for (number, recipient) in letters["recipients"].as_array_mut().unwrap().iter_mut().enumerate() {
         recipient["params"] = json!({ "since": format!("2026-01-{:02}", number + 1) });

@@ -22,6 +22,8 @@ pub struct Plan {
     pub lease: Duration,
     /// How long faults last that have no length of their own.
     pub span: Duration,
+    /// How often a server at a far side is killed in one go.
+    pub kills: usize,
     /// How long the database is away, the short and the long way.
     pub away: [Duration; 2],
     /// How long a transaction is kept open at least.
@@ -48,6 +50,7 @@ impl Plan {
             workers: variable("WORKERS").unwrap_or(3),
             lease: Duration::from_secs(10),
             span: Duration::from_secs(12),
+            kills: 3,
             away: [Duration::from_secs(2), Duration::from_secs(40)],
             open: Duration::from_secs(120),
             beat: Duration::from_millis(500),
@@ -64,9 +67,10 @@ impl Plan {
             workers: 3,
             lease: Duration::from_secs(3),
             span: Duration::from_secs(3),
+            kills: 1,
             away: [Duration::from_secs(1), Duration::from_secs(7)],
             open: Duration::from_secs(15),
-            beat: Duration::from_millis(700),
+            beat: Duration::from_millis(1000),
             minimum: 300,
             strict: false,
         }
