@@ -29,7 +29,7 @@ pub(super) async fn measure(
     let nodes = stop.child_token();
     let memory = Memory::begin();
     let node =
-        stand.app.run(Roles { doors: true, triggers: false, queues: Queue::ALL.to_vec() }, nodes.clone(), |_| ());
+        stand.app.run(Roles { doors: true, triggers: false, queues: Queue::ALL.to_vec() }, nodes.clone(), |_| Ok(()));
     let work = async {
         let _stopping = nodes.drop_guard_ref();
         delivered(db, messages, service).await

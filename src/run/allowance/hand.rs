@@ -66,11 +66,7 @@ pub enum HoldError {
 /// # Errors
 /// When the database cannot be read.
 pub async fn accounts(engine: &Engine) -> Result<Vec<Now>> {
-    let rows =
-        sqlx::query!("select name, reason, paused_at, until_at, paused_by from account where paused_at is not null")
-            .fetch_all(&engine.db)
-            .await
-            .context("reading the accounts")?;
+    let paused = health::all_paused(&engine.db).await?;
     let now = engine.clock.now();
     let of = |account: &Account| {
         let limits = account.limits();
@@ -85,14 +81,14 @@ pub async fn accounts(engine: &Engine) -> Result<Vec<Now>> {
             at_once: limits.at_once.map(std::num::NonZeroUsize::get),
             per_minute: limits.per_minute.map(std::num::NonZeroUsize::get),
         };
-        match rows.iter().find(|row| row.name == account.name()) {
+        match paused.iter().find(|it| it.name == account.name()) {
             None => open,
-            Some(row) => Now {
-                state: Standing::of(health::state((row.paused_at, row.until_at), now)),
-                reason: row.reason.clone(),
-                paused_at: row.paused_at,
-                until_at: row.until_at,
-                paused_by: row.paused_by.clone(),
+            Some(it) => Now {
+                state: Standing::of(it.state(now)),
+                reason: it.reason.clone(),
+                paused_at: it.paused_at,
+                until_at: it.until_at,
+                paused_by: it.paused_by.clone(),
                 ..open
             },
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::pause::Before;
 use crate::id::TransmissionId;
@@ -63,11 +63,35 @@ impl Health {
     }
 }
 
+/// An account that is paused, as everybody may see it.
+#[derive(Debug, Clone)]
+pub(super) struct Paused {
+    pub name: String,
+    pub reason: Option<Value>,
+    pub paused_at: Option<DateTime<Utc>>,
+    pub until_at: Option<DateTime<Utc>>,
+    pub paused_by: Option<String>,
+}
+
+impl Paused {
+    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
+        state((self.paused_at, self.until_at), now)
+    }
+}
+
+/// All accounts that are paused.
+pub(super) async fn all_paused(db: impl PgExecutor<'_>) -> Result<Vec<Paused>> {
+    sqlx::query_as!(
+        Paused,
+        "select name, reason, paused_at, until_at, paused_by from account where paused_at is not null"
+    )
+    .fetch_all(db)
+    .await
+    .context("reading the accounts")
+}
+
 /// How an account is that was paused then, until then.
-pub(super) fn state(
-    (paused_at, until_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
-    now: DateTime<Utc>,
-) -> State {
+fn state((paused_at, until_at): (Option<DateTime<Utc>>, Option<DateTime<Utc>>), now: DateTime<Utc>) -> State {
     match (paused_at, until_at) {
         (None, _) => State::Open,
         (Some(_), Some(until)) if until <= now => State::Due,

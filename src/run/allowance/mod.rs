@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::Engine;
@@ -44,7 +46,7 @@ pub(super) use learn::{Wait, learn};
 pub(super) use limit::hand_on;
 pub(super) use outlook::{Outlook, Prospect};
 
-use health::{Health, State};
+use health::State;
 
 /// A transmission that is to be sent by an account.
 #[derive(Debug, Clone, Copy)]
@@ -153,16 +155,16 @@ async fn admit_by(
     let waiting = &wanted[may_try..];
     if !waiting.is_empty() {
         admission.due.extend(waiting.iter().map(|it| health.wait(*it, now)));
-        admission.reason = Some(because(account, &health)?);
+        admission.reason = Some(because(account, (health.reason.as_ref(), health.until_at))?);
     }
     Ok(admission)
 }
 
-/// Why what is due waits.
-fn because(account: &str, health: &Health) -> Result<Reason> {
-    let why: Option<Reason> = health.reason.clone().map(serde_json::from_value).transpose()?;
+/// Why what is due waits, at an account that is paused for that reason and until then.
+fn because(account: &str, (reason, until_at): (Option<&Value>, Option<DateTime<Utc>>)) -> Result<Reason> {
+    let why = reason.map(Reason::deserialize).transpose()?;
     let why = why.map(|it| it.text).unwrap_or_default();
-    let until = match health.until_at {
+    let until = match until_at {
         Some(until) => format!("until {}", until.format("%Y-%m-%d %H:%M:%S UTC")),
         None => "until somebody resumes it".to_owned(),
     };

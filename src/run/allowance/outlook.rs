@@ -5,19 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{
     because,
-    health::{Health, State},
+    health::{self, Paused, State},
     hours::{self, Permission},
 };
 use crate::{
     channel::account::Account,
     db::installation::{self, Pause},
-    id::TransmissionId,
     reason::{Reason, Scope},
     schedule::Door,
 };
@@ -26,7 +25,7 @@ use crate::{
 pub(in crate::run) struct Outlook {
     now: DateTime<Utc>,
     sending: Option<Pause>,
-    paused: BTreeMap<String, Health>,
+    paused: BTreeMap<String, Paused>,
 }
 
 /// What becomes of a transmission that is ready.
@@ -41,27 +40,7 @@ impl Outlook {
     /// Reads what the book knows at `now`.
     pub(in crate::run) async fn read(db: &mut PgConnection, now: DateTime<Utc>) -> Result<Self> {
         let sending = installation::paused(&mut *db).await?;
-        let rows = sqlx::query!(
-            r#"
-            select name, failures, reason, paused_at, until_at, probe as "probe: TransmissionId", resumed_at
-              from account
-             where paused_at is not null
-            "#
-        )
-        .fetch_all(db)
-        .await
-        .context("asking which accounts are paused, and until when")?;
-        let paused = rows.into_iter().map(|row| {
-            let health = Health {
-                failures: row.failures,
-                reason: row.reason,
-                paused_at: row.paused_at,
-                until_at: row.until_at,
-                probe: row.probe,
-                resumed_at: row.resumed_at,
-            };
-            (row.name, health)
-        });
+        let paused = health::all_paused(db).await?.into_iter().map(|it| (it.name.clone(), it));
         Ok(Self { now, sending, paused: paused.collect() })
     }
 
@@ -78,10 +57,10 @@ impl Outlook {
                 Permission::Later((then, reason)) => (at, why) = (then, Some(reason)),
                 Permission::Never(reason) => return Ok(Prospect::Fails(reason)),
             }
-            let paused = self.paused.get(account.name()).filter(|health| health.state(at) == State::Paused);
-            let Some(health) = paused else { break };
-            let reason = because(account.name(), health)?;
-            let Some(until) = health.until_at else { return Ok(Prospect::Waits(None, reason)) };
+            let paused = self.paused.get(account.name()).filter(|it| it.state(at) == State::Paused);
+            let Some(paused) = paused else { break };
+            let reason = because(account.name(), (paused.reason.as_ref(), paused.until_at))?;
+            let Some(until) = paused.until_at else { return Ok(Prospect::Waits(None, reason)) };
             (at, why) = (until, Some(reason));
         }
         Ok(why.map_or(Prospect::Goes, |reason| Prospect::Waits(Some(at), reason)))
