@@ -18,6 +18,7 @@ mod services;
 mod storm;
 
 mod harness;
+mod peers;
 
 use std::time::Duration;
 

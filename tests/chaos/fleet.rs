@@ -1,11 +1,12 @@
 //! The nodes: one with the doors, and workers. Who ends unasked is noted and replaced.
 
-use std::{fs, net::TcpListener, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use crate::{
     api::Api,
     node::Node,
     outside::Outside,
+    peers::steady,
     plan::{Plan, Settle},
     site::Site,
 };
@@ -112,7 +113,7 @@ pub fn install(plan: &Plan, url: &str, outside: &Outside) -> Site {
     let (postfix, sink) = (settle(plan.settle != Settle::Hold), settle(plan.settle == Settle::Repeat));
     let site = Site::on(url, &outside.accounts((postfix, sink)));
     patient(&site.path("workflows/quick/workflow.toml"));
-    let (blobs, doors) = (format!("file://{}", site.path("blobs").display()), format!("127.0.0.1:{}", free_port()));
+    let (blobs, doors) = (format!("file://{}", site.path("blobs").display()), format!("127.0.0.1:{}", steady().port()));
     site.with("http.public", format!("http://{doors}"))
         .with("http.listen", doors)
         .with("engine.lease", seconds(plan.lease))
@@ -131,9 +132,4 @@ fn patient(workflow: &Path) {
 
 fn seconds(duration: Duration) -> String {
     format!("{}s", duration.as_secs())
-}
-
-/// A port for doors that are opened again and again.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -11,6 +11,8 @@ use std::{
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::peers::steady;
+
 /// hfaxd and its scheduler on a spool of their own.
 pub struct Server {
     folder: TempDir,
@@ -29,7 +31,7 @@ impl Server {
         let spool = folder.path().join("spool");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/fax/spool.sh");
         assert!(Command::new(script).arg(&spool).status().unwrap().success());
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = steady().port();
         let scheduler = Group::start(Command::new("/usr/sbin/faxq").arg("-D").arg("-q").arg(&spool));
         let mut server = Self { folder, port, scheduler, hfaxd: None };
         server.revive();

@@ -36,11 +36,17 @@ install_packages() {
 # port NAME: a free port, chosen once and then kept.
 port() {
   local file=$state/port.$1
+  # Below those that the system gives to connections, one of which might take it while its server is away.
   [ -s "$file" ] || python3 -c '
-import socket
-with socket.socket() as it:
-    it.bind(("127.0.0.1", 0))
-    print(it.getsockname()[1])' >"$file"
+import random, socket
+while True:
+    with socket.socket() as it:
+        try:
+            it.bind(("127.0.0.1", random.randrange(10000, 32000)))
+        except OSError:
+            continue
+        print(it.getsockname()[1])
+        break' >"$file"
   cat "$file"
 }
 

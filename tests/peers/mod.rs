@@ -7,6 +7,7 @@ pub mod s3;
 use std::{
     collections::BTreeMap,
     fs,
+    net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -561,6 +562,16 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A free address below those that the system gives to connections, one of which might take it while its server is away.
+pub fn steady() -> SocketAddr {
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(10_000..32_000)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

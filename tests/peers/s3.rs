@@ -30,7 +30,7 @@ impl S3 {
     pub fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("bucket")).unwrap();
-        let (address, running) = serve(root.path(), "127.0.0.1:0".parse().unwrap());
+        let (address, running) = serve(root.path(), super::steady());
         Self { root, address, running: Some(running) }
     }
 

@@ -26,6 +26,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
+use crate::peers::steady;
+
 /// The secret that every account here has. The Base64 of what goes over the wire has none of its letters.
 pub const SECRET: &str = "s3cret";
 
@@ -78,7 +80,7 @@ pub struct Server<S> {
 impl<S: Service> Server<S> {
     /// Starts it on a free port.
     pub fn start(service: S) -> Self {
-        let listener = listen("127.0.0.1:0".parse().unwrap());
+        let listener = listen(steady());
         let address = listener.local_addr().unwrap();
         let server = Self { service: Arc::new(service), address, faults: Arc::default(), serving: Mutex::default() };
         server.open(listener);
