@@ -22,6 +22,8 @@ spool() { # FOLDER
   printf 'LogFacility: daemon\nServerTracing: 1\n' >"$1/etc/hfaxd.conf"
   printf '%s\nLogFacility: daemon\nServerTracing: 0x08501\nPostScriptTimeout: 60\nUUCPLockDir: %s/lock\n' \
     "$common" "$1" >"$1/etc/config"
+  # Of two jobs that come at once one is turned away as long as there is no last number.
+  for folder in sendq docq log recvq; do echo 1 >"$1/$folder/seqf"; done
   chown -R "$user": "$1"
   chmod 600 "$1/etc/hosts.hfaxd"
   chmod 1777 "$1/tmp"
