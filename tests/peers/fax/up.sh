@@ -5,7 +5,7 @@
 # Debian takes one only, and the tests of mail have this one). Each line is a modem of the server with one far end:
 #
 #   good      answers and receives
-#   cut       answers; the test can cut the line by making the file `cut`
+#   cut       answers; no sound goes through while the test lets the file `cut` be there
 #   silent    rings, and nobody lifts
 #   engaged   is busy
 #
