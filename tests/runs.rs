@@ -508,6 +508,39 @@ async fn a_run_of_a_document_that_is_gone_fails_and_the_monitors_are_told_why(db
 }
 
 #[sqlx::test]
+async fn who_acts_is_in_the_audit_log_once_and_what_is_refused_is_not(db: PgPool) {
+    let app = TestApp::start(db).await;
+    app.apply(MORNING).await;
+    let run = app.start_run("morning").await;
+    let engine = &app.engine;
+    act::pause(engine, run, "ann").await.expect("a running run");
+    act::pause(engine, run, "ann").await.expect_err("paused already");
+    act::resume(engine, run, "bob").await.expect("a paused run");
+    app.finish(run).await;
+    let sent = app.transmissions(run).await[0].id;
+    for _ in 0..2 {
+        act::resend(engine, sent, &again("a", false)).await.expect("one wish");
+    }
+    act::cancel(engine, run, "eve").await.expect("an open run");
+    act::retry(engine, run, "eve").await.expect_err("a cancelled run");
+
+    let told: Vec<(String, String, String)> =
+        sqlx::query_as("select by, action, object from audit where action not like '%.saved' order by id")
+            .fetch_all(&app.db)
+            .await
+            .unwrap();
+    let line = |by: &str, action: &str, object: &dyn ToString| (by.to_owned(), action.to_owned(), object.to_string());
+    let expected = [
+        line("test", "run.started", &run),
+        line("ann", "run.paused", &run),
+        line("bob", "run.resumed", &run),
+        line("test", "transmission.resent", &sent),
+        line("eve", "run.cancelled", &run),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[sqlx::test]
 async fn nobody_else_is_kept_waiting_by_a_transmission_that_cannot_leave(db: PgPool) {
     let app = TestApp::start(db).await;
     app.apply(&MORNING.replace(

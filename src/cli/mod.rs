@@ -219,9 +219,11 @@ impl Place {
     }
 }
 
-/// Whoever types at this machine, in the audit log.
-pub(super) fn author(app: &App) -> Author {
-    Author { name: "cli".to_owned(), at: app.engine.clock.now() }
+/// Whoever types at this machine, in logs.
+const BY: &str = "cli";
+
+fn author(app: &App) -> Author {
+    Author { name: BY.to_owned(), at: app.engine.clock.now() }
 }
 
 /// Begins to log. A level in the environment variable `RUST_LOG` wins over `level`.

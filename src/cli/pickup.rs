@@ -2,11 +2,9 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use serde_json::json;
 
-use super::{Place, author, print};
+use super::{BY, Place, print};
 use crate::{
-    audit::{self, Deed},
     id::TransmissionId,
     run::{act, pickup},
 };
@@ -21,13 +19,10 @@ pub(super) enum Pickup {
 impl Pickup {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let app = place.open().await?;
-        let (db, author) = (&app.database.pool, author(&app));
         let Self::Revoke { transmission } = self;
-        act::revoke(&app.engine, transmission, &author.name).await?;
-        let deed = Deed { action: "pickup.revoked", object: &transmission.to_string(), detail: json!({}) };
-        audit::note(db, &author, deed).await?;
+        act::revoke(&app.engine, transmission, BY).await?;
         if place.json {
-            print::json(&pickup::shown(db, transmission).await?)?;
+            print::json(&pickup::shown(&app.database.pool, transmission).await?)?;
         } else {
             print::line(format_args!("the link of transmission {transmission} leads nowhere now"))?;
         }

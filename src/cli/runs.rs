@@ -7,10 +7,9 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Place, author, print, watch};
+use super::{BY, Place, print, watch};
 use crate::{
     app::App,
-    audit,
     contact::sms::Encoding,
     id::{RunId, TransmissionId},
     run::{
@@ -18,9 +17,6 @@ use crate::{
         act::{self, Again, Settlement},
     },
 };
-
-/// Who acts, in logs of runs.
-const BY: &str = "cli";
 
 /// Starts a run.
 #[derive(Debug, Args)]
@@ -239,11 +235,6 @@ impl Resend {
             let (render, despite_suppression) = (self.render, self.despite_suppression);
             let again = Again { render, despite_suppression, key: fresh_key(), by: BY.to_owned() };
             let copy = act::resend(&app.engine, transmission, &again).await?;
-            if despite_suppression {
-                let action = "transmission.resent_despite_suppression";
-                let deed = audit::Deed { action, object: &transmission.to_string(), detail: json!({}) };
-                audit::note(&app.database.pool, &author(&app), deed).await?;
-            }
             if !place.json {
                 print::line(format_args!("transmission {transmission} is sent again as {copy}"))?;
             }

@@ -18,6 +18,7 @@ use super::{
     letter, log, plan,
 };
 use crate::{
+    audit::{self, Author, Deed},
     id::{RunId, StepId},
     queue::{self, Hint},
     workflow::Kind,
@@ -90,13 +91,20 @@ pub enum StartError {
     Fault(#[from] anyhow::Error),
 }
 
-/// Starts a run, or finds the one that `start.cause` started before.
+/// Starts a run, or finds the one that `start.cause` started before. One that a person asked for is in the audit log.
 ///
 /// # Errors
 /// When the batch is unknown or disabled, and on faults of the database.
 pub async fn start(engine: &Engine, start: Start) -> Result<Started, StartError> {
+    let now = engine.clock.now();
     let mut db = engine.db.begin().await.context("beginning a run")?;
-    let started = start_in(&mut db, start, engine.clock.now()).await?;
+    let asked = start.cause.by.clone().filter(|_| start.cause.kind == CauseKind::Demand);
+    let batch = start.batch.clone();
+    let started = start_in(&mut db, start, now).await?;
+    if let Some(name) = asked.filter(|_| started.fresh) {
+        let deed = Deed { action: "run.started", object: &started.run.to_string(), detail: json!({ "batch": batch }) };
+        audit::record(&mut db, &Author { name, at: now }, deed).await?;
+    }
     db.commit().await.context("starting a run")?;
     Ok(started)
 }

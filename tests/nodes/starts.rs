@@ -54,5 +54,6 @@ async fn a_command_with_the_key_of_an_earlier_one_finds_its_run() {
         assert_eq!((&run["id"], &run["state"]), (&1.into(), &"succeeded".into()));
     }
     assert_eq!(site.count("select count(*) from run").await, 1);
+    assert_eq!(site.count("select count(*) from audit where action = 'run.started' and by = 'cli'").await, 1);
     node.stop().await;
 }

@@ -48,7 +48,6 @@ async fn read(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<
     ))]
 async fn revoke(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<Shown>, Problem> {
     act::revoke(&app.engine, TransmissionId(id), &operator.0.user).await?;
-    note(&app, &operator.0, ("pickup.revoked", id)).await?;
     find(&app, id).await.map(Json)
 }
 

@@ -1,7 +1,6 @@
 //! What people do to runs.
 
 use axum::{Json, extract::State};
-use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -9,7 +8,6 @@ use super::{
     runs::visible,
 };
 use crate::{
-    audit::{self, Deed},
     id::RunId,
     run::{act, book::Run},
 };
@@ -32,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     ))]
 async fn retry(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
     act::retry(&app.engine, RunId(run), &operator.0.user).await?;
-    done(&app, &operator, ("run.retried", run)).await
+    visible(&app, &operator.0, RunId(run)).await.map(Json)
 }
 
 /// Stops a run. What is on its way is finished and recorded.
@@ -44,7 +42,7 @@ async fn retry(State(app): State<App>, operator: Operator, Id(run): Id) -> Resul
     ))]
 async fn cancel(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
     act::cancel(&app.engine, RunId(run), &operator.0.user).await?;
-    done(&app, &operator, ("run.cancelled", run)).await
+    visible(&app, &operator.0, RunId(run)).await.map(Json)
 }
 
 /// Keeps the steps of a run from being begun.
@@ -56,7 +54,7 @@ async fn cancel(State(app): State<App>, operator: Operator, Id(run): Id) -> Resu
     ))]
 async fn pause(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
     act::pause(&app.engine, RunId(run), &operator.0.user).await?;
-    done(&app, &operator, ("run.paused", run)).await
+    visible(&app, &operator.0, RunId(run)).await.map(Json)
 }
 
 /// Lets a paused run go on.
@@ -68,7 +66,7 @@ async fn pause(State(app): State<App>, operator: Operator, Id(run): Id) -> Resul
     ))]
 async fn resume(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
     act::resume(&app.engine, RunId(run), &operator.0.user).await?;
-    done(&app, &operator, ("run.resumed", run)).await
+    visible(&app, &operator.0, RunId(run)).await.map(Json)
 }
 
 /// Lets a held run begin.
@@ -80,11 +78,5 @@ async fn resume(State(app): State<App>, operator: Operator, Id(run): Id) -> Resu
     ))]
 async fn release(State(app): State<App>, operator: Operator, Id(run): Id) -> Result<Json<Run>, Problem> {
     act::release(&app.engine, RunId(run), &operator.0.user).await?;
-    done(&app, &operator, ("run.released", run)).await
-}
-
-async fn done(app: &App, operator: &Operator, (action, run): (&str, i64)) -> Result<Json<Run>, Problem> {
-    let deed = Deed { action, object: &run.to_string(), detail: json!({}) };
-    audit::note(&app.shelf.db, &operator.author(app), deed).await?;
-    visible(app, &operator.0, RunId(run)).await.map(Json)
+    visible(&app, &operator.0, RunId(run)).await.map(Json)
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::NaiveDate;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::super::{
@@ -17,7 +17,6 @@ use super::super::{
     idempotency::{IdempotencyHeader, IdempotencyKey},
 };
 use crate::{
-    audit::{self, Deed},
     catalog::Faults,
     run::{self, Cause, CauseKind, Preview, Start, book},
 };
@@ -68,10 +67,6 @@ async fn start(
     let hold = wanted.hold.unwrap_or_default();
     let start = Start { batch: batch.clone(), cause, date, params: wanted.params.unwrap_or_default(), hold };
     let started = run::start(&app.engine, start).await?;
-    if started.fresh {
-        let deed = Deed { action: "run.started", object: &started.run.to_string(), detail: json!({ "batch": batch }) };
-        audit::note(&app.shelf.db, &operator.author(&app), deed).await?;
-    }
     let run = book::run(&app.shelf.db, started.run, None).await?;
     let run = run.ok_or_else(|| Problem::not_found("run", started.run))?;
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{}", run.id))], Json(run)))

@@ -83,8 +83,6 @@ async fn resend(
     let (render, by) = (wanted.render.unwrap_or_default(), operator.0.user.clone());
     let again = Again { render, despite_suppression, key, by };
     let new = act::resend(&app.engine, TransmissionId(id), &again).await?;
-    let action = if despite_suppression { "transmission.resent_despite_suppression" } else { "transmission.resent" };
-    note(&app, &operator.0, (action, id)).await?;
     Ok((StatusCode::ACCEPTED, Json(find(&app, &operator.0, new).await?)))
 }
 
@@ -116,7 +114,6 @@ async fn settle(
     let outcome = faults.need("outcome", finding.outcome, "write `delivered`, `failed` or `again`");
     let Some(outcome) = faults.or(outcome)? else { return Err(Problem::at("outcome", "is missing")) };
     act::settle(&app.engine, TransmissionId(id), outcome, (&operator.0.user, &why)).await?;
-    note(&app, &operator.0, ("transmission.settled", id)).await?;
     find(&app, &operator.0, TransmissionId(id)).await.map(Json)
 }
 
@@ -129,7 +126,6 @@ async fn settle(
     ))]
 async fn cancel(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<Transmission>, Problem> {
     act::cancel_transmission(&app.engine, TransmissionId(id), &operator.0.user).await?;
-    note(&app, &operator.0, ("transmission.cancelled", id)).await?;
     find(&app, &operator.0, TransmissionId(id)).await.map(Json)
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActError, lock};
+use super::{ActError, audited, lock};
 use crate::{
     id::{RunId, StepId},
     queue::{self, Hint},
@@ -31,6 +31,7 @@ pub async fn release(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErr
         .context("releasing a run")?;
     start::open(&mut db, &[(run, &current::first_step(&locked.version)?)], now).await?;
     log::write(&mut db, run, now, ("released", format!("released by {by}"), json!({ "by": by }))).await?;
+    audited(&mut db, (by, now), "run.released", run).await?;
     db.commit().await.context("releasing a run")?;
     Ok(())
 }
@@ -51,6 +52,7 @@ pub async fn pause(engine: &Engine, run: RunId, by: &str) -> Result<(), ActError
         .await
         .context("pausing a run")?;
     log::write(&mut db, run, now, ("paused", format!("paused by {by}"), json!({ "by": by }))).await?;
+    audited(&mut db, (by, now), "run.paused", run).await?;
     db.commit().await.context("pausing a run")?;
     Ok(())
 }
@@ -73,6 +75,7 @@ pub async fn resume(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
     let hints = ready(&mut db, run).await?;
     queue::push(&mut db, &hints).await?;
     log::write(&mut db, run, now, ("resumed", format!("resumed by {by}"), json!({ "by": by }))).await?;
+    audited(&mut db, (by, now), "run.resumed", run).await?;
     db.commit().await.context("resuming a run")?;
     Ok(())
 }
@@ -91,6 +94,7 @@ pub async fn cancel(engine: &Engine, run: RunId, by: &str) -> Result<(), ActErro
     }
     stop(&mut db, run, locked.state, now).await?;
     log::write(&mut db, run, now, ("cancelled", format!("cancelled by {by}"), json!({ "by": by }))).await?;
+    audited(&mut db, (by, now), "run.cancelled", run).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("cancelling a run")?;
     Ok(())
@@ -111,6 +115,7 @@ pub async fn cancel_queued(engine: &Engine, run: RunId, by: &str) -> Result<(), 
     }
     let text = format!("{cancelled} queued transmissions cancelled by {by}");
     log::write(&mut db, run, now, ("cancelled", text, json!({ "by": by, "transmissions": cancelled }))).await?;
+    audited(&mut db, (by, now), "run.cancelled", run).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("cancelling what a run has queued")?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What people do to runs: hold back, stop, try again, send again, settle.
 //!
 //! Each act locks the run's row, checks that it may happen, and changes rows and hints in one transaction. Whoever
-//! acts is named in the log. Called by the doors.
+//! acts is named in the run's log and in the audit log. Called by the doors.
 
 mod hold;
 mod resend;
@@ -9,11 +9,18 @@ mod retry;
 mod revoke;
 mod settle;
 
+use std::fmt::Display;
+
 use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::PgConnection;
 
 use super::RunState;
-use crate::id::{RunId, TransmissionId};
+use crate::{
+    audit::{self, Author, Deed},
+    id::{RunId, TransmissionId},
+};
 
 pub use hold::{cancel, cancel_queued, pause, release, resume};
 pub use resend::{Again, resend};
@@ -62,4 +69,16 @@ pub(super) async fn lock(db: &mut PgConnection, run: RunId) -> Result<Locked, Ac
     .with_context(|| format!("locking run {run}"))?;
     let row = row.ok_or(ActError::UnknownRun(run))?;
     Ok(Locked { state: row.state, paused: row.paused, version: row.definition })
+}
+
+/// Writes an act on `object` into the audit log.
+async fn audited(
+    db: &mut PgConnection,
+    (by, at): (&str, DateTime<Utc>),
+    action: &str,
+    object: impl Display,
+) -> Result<(), ActError> {
+    let author = Author { name: by.to_owned(), at };
+    let deed = Deed { action, object: &object.to_string(), detail: json!({}) };
+    Ok(audit::record(db, &author, deed).await?)
 }

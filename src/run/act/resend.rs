@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActError, lock, retry};
+use super::{ActError, audited, lock, retry};
 use crate::{
     id::{ItemId, RunId, StepId, TransmissionId},
     queue::{self, Hint},
@@ -63,6 +63,9 @@ pub async fn resend(engine: &Engine, transmission: TransmissionId, again: &Again
     let data = json!({ "by": again.by, "transmission": transmission, "again": copy, "rendered": again.render,
                        "despite_suppression": again.despite_suppression });
     log::write(&mut db, run, now, ("resent", text, data)).await?;
+    let action =
+        if again.despite_suppression { "transmission.resent_despite_suppression" } else { "transmission.resent" };
+    audited(&mut db, (&again.by, now), action, transmission).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("sending again")?;
     Ok(copy)

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActError, lock};
+use super::{ActError, audited, lock};
 use crate::{
     id::{RunId, StepId},
     queue::{self, Hint},
@@ -44,6 +44,7 @@ pub async fn retry(engine: &Engine, run: RunId, by: &str) -> Result<u64, ActErro
     queue::push(&mut db, &hints).await?;
     let text = format!("{count} transmissions tried again by {by}");
     log::write(&mut db, run, now, ("retried", text, json!({ "by": by, "transmissions": count }))).await?;
+    audited(&mut db, (by, now), "run.retried", run).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("retrying a run")?;
     Ok(count)

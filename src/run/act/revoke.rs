@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::json;
 
-use super::{ActError, settle::fenced};
+use super::{ActError, audited, settle::fenced};
 use crate::{
     id::TransmissionId,
     reason::{Reason, Scope},
@@ -53,6 +53,7 @@ pub async fn revoke(engine: &Engine, transmission: TransmissionId, by: &str) -> 
     }
     let text = format!("the link of transmission {transmission} was withdrawn by {by}");
     log::write(&mut db, run, now, ("revoked", text, json!({ "by": by, "transmission": transmission }))).await?;
+    audited(&mut db, (by, now), "pickup.revoked", transmission).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("withdrawing a link")?;
     Ok(())

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActError, lock, retry};
+use super::{ActError, audited, lock, retry};
 use crate::{
     id::{RunId, TransmissionId},
     queue,
@@ -79,6 +79,7 @@ pub async fn settle(
     awaited::forget(&mut db, transmission).await?;
     let text = format!("transmission {transmission} settled by {by}: {why}");
     log::write(&mut db, run, now, ("settled", text, json!({ "by": by, "as": settlement }))).await?;
+    audited(&mut db, (by, now), "transmission.settled", transmission).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("settling a transmission")?;
     Ok(())
@@ -107,6 +108,7 @@ pub async fn cancel_transmission(engine: &Engine, transmission: TransmissionId, 
     }
     let text = format!("transmission {transmission} cancelled by {by}");
     log::write(&mut db, run, now, ("cancelled", text, json!({ "by": by, "transmission": transmission }))).await?;
+    audited(&mut db, (by, now), "transmission.cancelled", transmission).await?;
     record::mark(&mut db, run, now).await?;
     db.commit().await.context("cancelling a transmission")?;
     Ok(())
