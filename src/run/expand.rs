@@ -193,6 +193,7 @@ async fn finish(engine: &Engine, claim: &Held, frozen: &Frozen) -> Result<()> {
     db.commit().await.context("ending an expansion")
 }
 
+/// What is for somebody is rendered.
 async fn first_steps(db: &mut PgConnection, run: RunId, name: &str, now: DateTime<Utc>) -> Result<Vec<Hint>> {
     let steps = sqlx::query_scalar!(
         r#"
@@ -200,6 +201,9 @@ async fn first_steps(db: &mut PgConnection, run: RunId, name: &str, now: DateTim
         select $1, $2, 'render', item.id, 'ready', $3, $3, $3, $3
           from item
          where item.run = $1 and item.artifact is null and item.reason is null
+           and exists (select from transmission_item
+                         join transmission on transmission.id = transmission_item.transmission
+                        where transmission_item.item = item.id and transmission.state = 'queued')
          order by item.position, item.id
         returning id as "id: StepId"
         "#,

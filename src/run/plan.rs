@@ -109,6 +109,14 @@ pub struct Planned {
     pub transmissions: Vec<PlannedTransmission>,
 }
 
+impl Planned {
+    /// What has to be rendered: nothing for those who are skipped altogether.
+    pub fn wanted(&self) -> &[PlannedItem] {
+        let gets = self.transmissions.iter().any(|one| one.state != TransmissionState::Skipped);
+        if gets { &self.items } else { &[] }
+    }
+}
+
 /// What is needed to work out any recipient of one run.
 pub struct Planner<'a> {
     pub run: RunId,
@@ -190,8 +198,8 @@ impl<'a> Planner<'a> {
         let send = choice.send.into_iter().map(|pick| (pick.channel, pick.contact.to_string(), stop.clone()));
         let mut contacts: Vec<_> = send.collect();
         contacts.extend(choice.skipped.into_iter().map(|skip| (skip.channel, skip.contact, Some(skip.reason))));
-        let wanted = contacts.iter().any(|(.., reason)| reason.is_none());
-        let items: Vec<_> = if wanted { self.items(&recipient) } else { Vec::new() };
+        // Also for who gets nothing: the book says what they did not get.
+        let items = self.items(&recipient);
         let mut transmissions: Vec<_> =
             contacts.into_iter().flat_map(|contact| self.parcels(&recipient, contact, &items)).collect();
         let then: Vec<_> = choice.then.into_iter().map(|pick| (pick.channel, pick.contact.to_string())).collect();

@@ -82,7 +82,7 @@ pub async fn preview(
         };
         for mut planned in survey::survey(&mut db, &mut planner, piece).await? {
             let waits = waiting.tell(&mut planned)?;
-            for item in &planned.items {
+            for item in planned.wanted() {
                 if items.len() < RENDERED && seen.insert(item.key.clone()) {
                     items.insert((item.position, item.key.clone()), (item.clone(), planned.recipient.context()));
                 }

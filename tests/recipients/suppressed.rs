@@ -118,3 +118,42 @@ async fn a_person_may_send_to_it_once_all_the_same(db: PgPool) {
     );
     assert_eq!(app.mails_to("ann@example.org").len(), 2);
 }
+
+#[sqlx::test]
+async fn the_book_says_what_somebody_did_not_get_and_it_can_be_sent_all_the_same(db: PgPool) {
+    let app = start(db).await;
+    suppress(&app, "email", "ann@example.org", Kind::ByHand).await;
+    let own = r#"
+    [[document]]
+    name = "own-orders"
+    title = "Your orders"
+    kind = "template"
+    template = "templates/open-orders.typ"
+    params = { since = { type = "date", default = "2026-01-01" } }
+    personal = true
+    "#;
+    app.apply(own).await;
+    let two =
+        r#"recipients = [{ name = "Ann", email = "ann@example.org" }, { name = "Bob", email = "bob@example.org" }]"#;
+    let documents = r#"{ document = "own-orders" }, { document = "checklist" }"#;
+    app.apply(&letter(two).replace(r#"{ document = "checklist" }"#, documents)).await;
+
+    let preview = run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
+    let run = app.run("letter").await;
+
+    let all = app.transmissions(run).await;
+    let names = |at: usize| all[at].documents.iter().map(|it| it.title.as_str()).collect::<Vec<_>>();
+    assert_eq!((names(0), names(1)), (vec!["Your orders"], vec!["Checklist"]));
+    assert_eq!(preview.documents.len(), 2, "Bob's, and what is for everybody");
+    assert_eq!(app.count("select count(*) from step where kind = 'render'").await, 2);
+    let missing: Vec<_> = preview.missing.iter().map(|it| it.documents.clone()).collect();
+    assert_eq!(missing, [["own-orders"], ["checklist"]]);
+
+    let again = |render| Again { render, despite_suppression: true, key: "k".to_owned(), by: "test".to_owned() };
+    let refused = act::resend(&app.engine, all[0].id, &again(false)).await.expect_err("not rendered").to_string();
+    assert!(refused.contains("send it again with `render`"), "{refused}");
+    act::resend(&app.engine, all[0].id, &again(true)).await.expect("rendered for her");
+    act::resend(&app.engine, all[1].id, &again(false)).await.expect("the same bytes as Bob's");
+    app.drain().await;
+    assert_eq!(app.mails_to("ann@example.org").len(), 2);
+}
