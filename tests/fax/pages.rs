@@ -24,9 +24,9 @@ impl Page {
         &self.0[number * WIDTH..(number + 1) * WIDTH]
     }
 
-    /// The page without what the header may stand on.
+    /// The page without what the header may stand on; nothing of one that was cut in its header.
     pub fn below_header(&self) -> &[u8] {
-        &self.0[HEADER * WIDTH..]
+        self.0.get(HEADER * WIDTH..).unwrap_or_default()
     }
 
     /// What stands left, in the middle and right above the page: who, when, which page.

@@ -128,7 +128,7 @@ async fn an_expansion_that_is_killed_half_way_has_every_row_once_after_the_resta
     for (query, rows) in [
         ("select count(*) from transmission", 20_000),
         ("select count(distinct (recipient, channel)) from transmission", 20_000),
-        ("select count(*) from transmission_item", 2000),
+        ("select count(*) from transmission_item", 20_000),
         ("select count(*) from item", 1),
         ("select count(*) from step where kind = 'transmit'", 2000),
         ("select count(*) from attempt", 2000),
