@@ -109,6 +109,10 @@ END
   done
 } >"$conf/master.cf"
 
+# What looks through the queue at the start writes into it as the user postfix, when a killed server left odd files behind.
+touch "$home/mail.log"
+chmod 666 "$home/mail.log"
+
 if ! postfix -c "$conf" status 2>/dev/null; then
   postfix -c "$conf" start >>"$state/start.log" 2>&1 || die "does not start: $(tail -n 3 "$state/start.log" "$home/mail.log")"
 fi
