@@ -41,6 +41,17 @@ fn stand_ins(accounts: &mut BTreeMap<String, AccountConfig>) {
     }
 }
 
+/// A document that is made for each recipient alone.
+const STATEMENT: &str = r#"
+[[document]]
+name = "statement"
+title = "Statement"
+kind = "template"
+template = "templates/open-orders.typ"
+params = { since = { type = "date", default = "2026-01-01" } }
+personal = true
+"#;
+
 /// A batch called `letter` that sends a checklist, with these lines besides.
 fn letter(lines: &str) -> String {
     format!(

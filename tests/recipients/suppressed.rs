@@ -12,7 +12,7 @@ use postbook::{
 };
 use sqlx::PgPool;
 
-use super::{letter, start, told};
+use super::{STATEMENT, letter, start, told};
 use crate::harness::TestApp;
 
 async fn suppress(app: &TestApp, channel: &str, contact: &str, kind: Kind) -> suppression::Suppression {
@@ -123,19 +123,10 @@ async fn a_person_may_send_to_it_once_all_the_same(db: PgPool) {
 async fn the_book_says_what_somebody_did_not_get_and_it_can_be_sent_all_the_same(db: PgPool) {
     let app = start(db).await;
     suppress(&app, "email", "ann@example.org", Kind::ByHand).await;
-    let own = r#"
-    [[document]]
-    name = "own-orders"
-    title = "Your orders"
-    kind = "template"
-    template = "templates/open-orders.typ"
-    params = { since = { type = "date", default = "2026-01-01" } }
-    personal = true
-    "#;
-    app.apply(own).await;
+    app.apply(STATEMENT).await;
     let two =
         r#"recipients = [{ name = "Ann", email = "ann@example.org" }, { name = "Bob", email = "bob@example.org" }]"#;
-    let documents = r#"{ document = "own-orders" }, { document = "checklist" }"#;
+    let documents = r#"{ document = "statement" }, { document = "checklist" }"#;
     app.apply(&letter(two).replace(r#"{ document = "checklist" }"#, documents)).await;
 
     let preview = run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
@@ -143,11 +134,11 @@ async fn the_book_says_what_somebody_did_not_get_and_it_can_be_sent_all_the_same
 
     let all = app.transmissions(run).await;
     let names = |at: usize| all[at].documents.iter().map(|it| it.title.as_str()).collect::<Vec<_>>();
-    assert_eq!((names(0), names(1)), (vec!["Your orders"], vec!["Checklist"]));
+    assert_eq!((names(0), names(1)), (vec!["Statement"], vec!["Checklist"]));
     assert_eq!(preview.documents.len(), 2, "Bob's, and what is for everybody");
     assert_eq!(app.count("select count(*) from step where kind = 'render'").await, 2);
     let missing: Vec<_> = preview.missing.iter().map(|it| it.documents.clone()).collect();
-    assert_eq!(missing, [["own-orders"], ["checklist"]]);
+    assert_eq!(missing, [["statement"], ["checklist"]]);
 
     let again = |render| Again { render, despite_suppression: true, key: "k".to_owned(), by: "test".to_owned() };
     let refused = act::resend(&app.engine, all[0].id, &again(false)).await.expect_err("not rendered").to_string();

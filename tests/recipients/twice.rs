@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-use super::{letter, start, told};
+use super::{STATEMENT, letter, start, told};
 
 const SHARED: &str = r#"recipients = [
     { name = "Ann", email = "office@example.org", fax = "+1 312 555 0002" },
@@ -44,17 +44,7 @@ async fn each_gets_it_where_the_batch_says_so(db: PgPool) {
 #[sqlx::test]
 async fn what_is_made_for_each_alone_is_never_the_same(db: PgPool) {
     let app = start(db).await;
-    app.apply(
-        r#"
-        [[document]]
-        name = "statement"
-        kind = "template"
-        personal = true
-        template = "templates/open-orders.typ"
-        params = { since = { type = "date", default = "2026-01-01" } }
-        "#,
-    )
-    .await;
+    app.apply(STATEMENT).await;
     app.apply(&letter(SHARED).replace("checklist", "statement")).await;
 
     let run = app.run("letter").await;
