@@ -16,6 +16,8 @@ mod sending;
 mod services;
 #[path = "cloud/storm.rs"]
 mod storm;
+#[path = "cloud/texts.rs"]
+mod texts;
 
 mod harness;
 mod peers;
@@ -49,6 +51,7 @@ fn parcel(key: &str, contact: &str) -> Parcel {
     Parcel {
         key: key.to_owned(),
         attempt: 1,
+        series: 1,
         created_at: Utc::now(),
         recipient: "Ann Baker".to_owned(),
         contact: contact.to_owned(),

@@ -39,6 +39,7 @@ fn parcel(number: &str, fax: Vec<u8>) -> Parcel {
     Parcel {
         key: format!("t{:032x}", rand::random::<u128>()),
         attempt: 1,
+        series: 1,
         created_at: Utc::now(),
         recipient: "Yard office".to_owned(),
         contact: number.to_owned(),

@@ -190,6 +190,31 @@ async fn a_word_about_nothing_known_is_kept_for_a_while_and_changes_nothing(db: 
 }
 
 #[sqlx::test]
+async fn a_word_about_one_attempt_is_never_taken_for_one_about_another(db: PgPool) {
+    let site = Site::start(db, |_| ()).await;
+    let run = site.app.run("morning").await;
+    let key = site.key(run).await;
+    let say = async |attempt, standing, id: &str| {
+        let about = About::Attempt(key.clone(), attempt);
+        site.receive(Word { about, standing, at: None, id: Some(id.to_owned()) }).await;
+    };
+    say(1, deferred(), "busy").await;
+    site.later(10 * MINUTE).await;
+    assert_eq!(site.transmission(run).await.state, TransmissionState::Accepted);
+
+    // Late, when the second has long begun; and early, before a third has.
+    say(1, failed(), "late").await;
+    say(3, failed(), "early").await;
+    site.app.drain().await;
+
+    let one = site.transmission(run).await;
+    assert_eq!((one.state, one.attempts), (TransmissionState::Accepted, 2));
+    assert_eq!(site.app.count("select count(*) from receipt where due_at is not null").await, 1);
+    say(2, delivered(), "there").await;
+    assert_eq!(site.transmission(run).await.state, TransmissionState::Delivered);
+}
+
+#[sqlx::test]
 async fn a_node_that_dies_between_keeping_a_word_and_applying_it_loses_nothing(db: PgPool) {
     let site = Site::start(db, |_| ()).await;
     let run = site.app.run("morning").await;

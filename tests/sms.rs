@@ -77,7 +77,7 @@ impl Door {
 }
 
 fn key(word: &Word) -> String {
-    let About::Key(key) = &word.about else { panic!("{word:?}") };
+    let About::Attempt(key, 1) = &word.about else { panic!("{word:?}") };
     key.clone()
 }
 
@@ -95,6 +95,7 @@ fn parcel(key: &str, contact: &str, text: &str) -> Parcel {
     Parcel {
         key: key.to_owned(),
         attempt: 1,
+        series: 1,
         created_at: Utc::now(),
         recipient: "Ann Baker".to_owned(),
         contact: contact.to_owned(),

@@ -35,6 +35,7 @@ fn parcel(contact: &str) -> Parcel {
     Parcel {
         key: unique(),
         attempt: 1,
+        series: 1,
         created_at: Utc::now(),
         recipient: "Ann Baker".to_owned(),
         contact: contact.to_owned(),

@@ -86,8 +86,12 @@ pub struct Word {
 /// Whom a word is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
-    /// The key of a parcel.
+    /// The key of a parcel: the last attempt that had begun when it was said.
     Key(String),
+    /// This attempt at the parcel with this key.
+    Attempt(String, i32),
+    /// The key of a parcel, and what the far side calls the attempt that it took.
+    Named { key: String, reference: String },
     /// What the far side calls it.
     Reference(String),
 }

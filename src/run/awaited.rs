@@ -161,3 +161,28 @@ fn word(silence: Silence) -> &'static str {
         Silence::Uncertain => "uncertain",
     }
 }
+
+/// Notes what the far side calls an attempt.
+pub(super) async fn name(
+    db: &mut PgConnection,
+    (transmission, attempt): (TransmissionId, i32),
+    reference: &str,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with named as (
+            update attempt set reference = $3
+             where transmission = $1 and number = $2 and reference is distinct from $3
+        )
+        update awaited set reference = $3
+         where transmission = $1 and attempt = $2 and reference is distinct from $3
+        "#,
+        transmission as TransmissionId,
+        attempt,
+        reference,
+    )
+    .execute(db)
+    .await
+    .context("noting what the far side calls an attempt")?;
+    Ok(())
+}

@@ -55,6 +55,8 @@ pub(super) struct Found {
     contact: String,
     recipient_name: String,
     attempts: i32,
+    /// The last attempt that the far side is known to have taken, or 0.
+    taken: i32,
     message: Option<Value>,
     created_at: DateTime<Utc>,
     suppressed: Option<Kind>,
@@ -111,6 +113,9 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
         select step.id as "step: StepId", transmission.run as "run: RunId",
                transmission.id as "transmission: TransmissionId",
                transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
+               coalesce((select max(number) from attempt
+                          where attempt.transmission = transmission.id and num_nonnulls(reference, proof) > 0), 0)
+                   as "taken!",
                transmission.message, transmission.created_at,
                case when not transmission.despite_suppression
                     then suppressed_as(transmission.channel, transmission.contact) end as "suppressed: Kind",
@@ -146,6 +151,7 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
             contact: row.contact,
             recipient_name: row.recipient_name,
             attempts: row.attempts,
+            taken: row.taken,
             message: row.message,
             created_at: row.created_at,
             suppressed: row.suppressed,
@@ -224,6 +230,7 @@ pub(super) async fn pack(engine: &Engine, found: Found) -> Result<Loaded<'_>> {
     let parcel = Parcel {
         key: key(found.run, found.transmission, found.created_at),
         attempt: found.attempts + 1,
+        series: found.taken + 1,
         recipient: found.recipient_name,
         contact: found.contact,
         message,

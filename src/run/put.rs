@@ -208,6 +208,7 @@ async fn pack(engine: &Engine, begun: &Begun, cargo: &Cargo, (folder, name): (St
     Ok(Parcel {
         key: format!("{}-{}-{}", begun.claim.run, begun.claim.step, cargo.id),
         attempt: begun.claim.tries + 1,
+        series: 1,
         created_at: cargo.created_at,
         recipient: cargo.recipient.as_ref().map(|recipient| recipient.name.clone()).unwrap_or_default(),
         contact: folder,

@@ -47,15 +47,18 @@ pub(super) struct Received<'a> {
 }
 
 impl Received<'_> {
-    fn about(&self) -> (Option<&str>, Option<&str>) {
+    /// The key, what the far side calls it, and the attempt, as far as the word says.
+    fn about(&self) -> (Option<&str>, Option<&str>, Option<i32>) {
         match &self.word.about {
-            About::Key(key) => (Some(key), None),
-            About::Reference(reference) => (None, Some(reference)),
+            About::Key(key) => (Some(key), None, None),
+            About::Attempt(key, attempt) => (Some(key), None, Some(*attempt)),
+            About::Named { key, reference } => (Some(key), Some(reference), None),
+            About::Reference(reference) => (None, Some(reference), None),
         }
     }
 
     fn digest(&self) -> Result<String> {
-        let (key, reference) = self.about();
+        let (key, reference, _) = self.about();
         let said = match &self.word.id {
             Some(id) => id.clone(),
             None => format!("{:?} {}", self.word.at, serde_json::to_string(&self.word.standing)?),
@@ -72,12 +75,13 @@ impl Received<'_> {
 
 /// Writes a word down, due at once. Nothing when it is known already.
 pub(super) async fn keep(db: &mut PgConnection, received: &Received<'_>, now: DateTime<Utc>) -> Result<Option<i64>> {
-    let (key, reference) = received.about();
+    let (key, reference, attempt) = received.about();
     let word = &received.word;
     sqlx::query_scalar!(
         r#"
-        insert into receipt (source, account, key, reference, digest, standing, word, suppress, at, received_at, body, due_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10)
+        insert into receipt (source, account, key, reference, digest, standing, word, suppress, at, received_at, body,
+                             attempt, due_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10)
         on conflict on constraint receipt_comes_once do nothing
         returning id
         "#,
@@ -92,6 +96,7 @@ pub(super) async fn keep(db: &mut PgConnection, received: &Received<'_>, now: Da
         word.at,
         now,
         &received.body[..received.body.len().min(BODY)],
+        attempt,
     )
     .fetch_optional(db)
     .await
@@ -114,7 +119,7 @@ pub(super) fn standing(standing: &Standing) -> &'static str {
 pub struct Receipt {
     pub source: Source,
     pub account: Option<String>,
-    /// Which attempt it was found to be about.
+    /// Which attempt it is about, by its own words or as it was found out.
     pub attempt: Option<i32>,
     /// `underway`, `delivered`, `deferred`, `failed` or `unknown`.
     pub standing: String,

@@ -97,7 +97,7 @@ async fn sinch_is_asked_for_the_truth_and_not_believed() {
     let body = json!({ "event": "FAX_COMPLETED", "eventTime": Utc::now(), "fax": sinch::described(&told) }).to_string();
 
     let word = only(hear(&account, url, &HeaderMap::new(), body.as_bytes()));
-    assert_eq!(word.about, About::Key("k1".to_owned()));
+    assert_eq!(word.about, About::Attempt("k1".to_owned(), 1));
     assert!(matches!(word.standing, Standing::Underway(_)), "{word:?}");
 
     let forged = url.replace("attempt=1", "attempt=2");
@@ -118,7 +118,7 @@ async fn smsapi_reports_to_an_address_that_only_we_can_have_made() {
 
     let heard = hear(&account, &report(&url), &HeaderMap::new(), b"").unwrap();
     assert_eq!((heard.reply.media_type, heard.reply.body.as_str()), ("text/plain", "OK"));
-    assert_eq!(heard.words[0].about, About::Key("k1".to_owned()));
+    assert_eq!(heard.words[0].about, About::Named { key: "k1".to_owned(), reference: "64D".to_owned() });
     assert!(matches!(heard.words[0].standing, Standing::Delivered(_)), "{heard:?}");
 
     let forged = report("https://postbook.test/callbacks/sms?key=azE&attempt=1&mark=AAAA");

@@ -92,6 +92,7 @@ impl Way {
         Parcel {
             key: unique(),
             attempt: 1,
+            series: 1,
             created_at: Utc::now(),
             recipient: "Ann Baker".to_owned(),
             contact: self.good.clone(),

@@ -26,6 +26,7 @@ pub fn parcel(folder: &str, name: &str, bytes: impl Into<Bytes>) -> Parcel {
     Parcel {
         key: unique(),
         attempt: 1,
+        series: 1,
         created_at: Utc::now(),
         recipient: "Acme".to_owned(),
         contact: folder.to_owned(),

@@ -11,6 +11,7 @@ fn parcel(contact: &str) -> Parcel {
     Parcel {
         key: "k1".to_owned(),
         attempt: 1,
+        series: 1,
         created_at: DateTime::UNIX_EPOCH,
         recipient: "Ann Baker".to_owned(),
         contact: contact.to_owned(),

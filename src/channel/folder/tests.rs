@@ -82,6 +82,7 @@ async fn what_is_only_words_is_a_file_of_them() {
     let parcel = Parcel {
         key: "k".to_owned(),
         attempt: 1,
+        series: 1,
         created_at: chrono::DateTime::UNIX_EPOCH,
         recipient: "Mona".to_owned(),
         contact: "mona@example.org".to_owned(),

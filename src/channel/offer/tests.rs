@@ -25,6 +25,7 @@ fn parcel(html: Option<&str>) -> Parcel {
     Parcel {
         key: "1-2-3".to_owned(),
         attempt: 1,
+        series: 1,
         created_at: DateTime::UNIX_EPOCH,
         recipient: "Ann".to_owned(),
         contact: "ann@example.org".to_owned(),

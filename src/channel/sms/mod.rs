@@ -95,6 +95,7 @@ mod tests {
         Parcel {
             key: "k1".to_owned(),
             attempt: 1,
+            series: 1,
             created_at: DateTime::UNIX_EPOCH,
             recipient: "Ann".to_owned(),
             contact: "+48601234567".to_owned(),

@@ -53,6 +53,11 @@ pub(super) async fn apply(engine: &Engine, receipt: i64) -> Result<()> {
         return finish(db, &kept, home, "nothing: its run is being purged").await;
     };
     let decision = decide(&case(&mut db, &kept, home, &place).await?, &kept.standing, kept.when());
+    if let (Some(_), Some(reference)) = (&kept.key, &kept.reference)
+        && !matches!(decision, Decision::Later | Decision::Nothing(_))
+    {
+        awaited::name(&mut db, (home.transmission, home.attempt), reference).await?;
+    }
     let moves = matches!(decision, Decision::Move(_) | Decision::Again { .. });
     let wait = if moves { learn(engine, &mut db, (&kept, home, &place), now).await? } else { None };
     let effect = match decision {

@@ -146,7 +146,7 @@ async fn heard(engine: &Engine, due: &Due, answer: Answer) -> Result<()> {
         return Ok(());
     }
     let word = Word {
-        about: About::Key(due.asked.key.clone()),
+        about: About::Attempt(due.asked.key.clone(), due.attempt),
         standing: answer.standing,
         at: None,
         id: Some(format!("poll {} {}", due.attempt, due.times)),
@@ -168,22 +168,7 @@ async fn heard(engine: &Engine, due: &Due, answer: Answer) -> Result<()> {
 /// Notes what the far side calls it; it may have said something under that name already.
 async fn refer(engine: &Engine, due: &Due, reference: &str) -> Result<()> {
     let mut db = engine.db.acquire().await.context("connecting to note what the far side calls it")?;
-    sqlx::query!(
-        r#"
-        with named as (
-            update attempt set reference = $3
-             where transmission = $1 and number = $2 and reference is distinct from $3
-        )
-        update awaited set reference = $3
-         where transmission = $1 and attempt = $2 and reference is distinct from $3
-        "#,
-        due.transmission as TransmissionId,
-        due.attempt,
-        reference,
-    )
-    .execute(&mut *db)
-    .await
-    .context("noting what the far side calls it")?;
+    awaited::name(&mut db, (due.transmission, due.attempt), reference).await?;
     let named = Expected::new((due.run, due.transmission, due.attempt), &due.asked.key, &due.account);
     let named = Expected { reference: Some(reference.to_owned()), ..named };
     awaited::early(&mut db, &[named], engine.clock.now()).await

@@ -16,6 +16,8 @@ pub(super) struct Kept {
     pub account: Option<String>,
     pub key: Option<String>,
     pub reference: Option<String>,
+    /// The attempt that it says it is about.
+    pub attempt: Option<i32>,
     pub standing: Standing,
     pub suppress: Option<String>,
     pub at: Option<DateTime<Utc>>,
@@ -42,7 +44,7 @@ impl Kept {
 pub(super) async fn read(db: &mut PgConnection, receipt: i64) -> Result<Option<Kept>> {
     let row = sqlx::query!(
         r#"
-        select id, account, key, reference, word, suppress, at, received_at, tries
+        select id, account, key, reference, attempt, word, suppress, at, received_at, tries
           from receipt
          where id = $1 and due_at is not null
         "#,
@@ -57,6 +59,7 @@ pub(super) async fn read(db: &mut PgConnection, receipt: i64) -> Result<Option<K
         account: row.account,
         key: row.key,
         reference: row.reference,
+        attempt: row.attempt,
         standing: serde_json::from_value(row.word).context("reading what a word says")?,
         suppress: row.suppress,
         at: row.at,
@@ -74,13 +77,20 @@ pub(super) async fn home(db: &mut PgConnection, kept: &Kept) -> Result<Option<Ho
     }
 }
 
-/// The attempt is the last one that had begun when the word was given.
+/// The attempt is the one that the word says; or the one that has the name that the word gives, else the last one that
+/// has none; or the last one that had begun when the word was given.
 async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<Home>> {
     let Some(transmission) = parcel::keyed(key) else { return Ok(None) };
     let row = sqlx::query!(
         r#"
         select run as "run: RunId", created_at, attempts,
-               (select max(number) from attempt where attempt.transmission = $1 and started_at <= $3) as number
+               (select number from attempt
+                 where attempt.transmission = $1
+                   and case when $4::integer is not null then number = $4
+                            when $5::text is not null then coalesce(reference, $5) = $5
+                            else started_at <= $3 end
+                 order by $5 is not null and reference is null, number desc
+                 limit 1) as number
           from transmission
          where id = $1 and attempts > 0
            and case when $2::text is null then channel in ('email', 'pickup') else account = $2 end
@@ -88,12 +98,18 @@ async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<
         transmission as TransmissionId,
         kept.account,
         kept.when(),
+        kept.attempt,
+        kept.reference,
     )
     .fetch_optional(db)
     .await
     .context("looking for what a word is about")?;
     let row = row.filter(|row| parcel::key(row.run, transmission, row.created_at) == key);
-    Ok(row.map(|row| Home { run: row.run, transmission, attempt: row.number.unwrap_or(row.attempts) }))
+    let exact = kept.attempt.is_some() || kept.reference.is_some();
+    Ok(row.and_then(|row| {
+        let attempt = row.number.or((!exact).then_some(row.attempts))?;
+        Some(Home { run: row.run, transmission, attempt })
+    }))
 }
 
 /// Far sides use their numbers again after a while; the latest attempt is the one that is meant.

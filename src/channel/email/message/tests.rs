@@ -11,6 +11,7 @@ fn parcel() -> Parcel {
     Parcel {
         key: "run-7_3".to_owned(),
         attempt: 1,
+        series: 1,
         created_at: DateTime::from_timestamp(1_775_023_200, 0).unwrap(),
         recipient: "Ann Baker".to_owned(),
         contact: "ann@example.org".to_owned(),

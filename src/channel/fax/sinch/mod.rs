@@ -95,7 +95,8 @@ impl Sinch {
             "labels": { LABEL: token::of_key(&parcel.key), ATTEMPT: parcel.attempt.to_string() },
         });
         if let Some(callback) = &self.callback {
-            body["callbackUrl"] = mark::address(callback, &self.service.login.secret, parcel).into();
+            body["callbackUrl"] =
+                mark::address(callback, &self.service.login.secret, (&parcel.key, parcel.attempt)).into();
             body["callbackUrlContentType"] = "application/json".into();
         }
         body
@@ -188,10 +189,11 @@ impl Driver for Sinch {
         if self.callback.is_none() {
             return Err(Unheard::NotExpected);
         }
-        let key = mark::read(callback.url, &self.service.login.secret)?.key;
+        let marked = mark::read(callback.url, &self.service.login.secret)?;
         let event = fax::event(callback.body)?;
         let standing = Standing::Underway("the service says that it has ended, and is asked how".to_owned());
-        let words = event.map(|id| Word { about: About::Key(key), standing, at: None, id: Some(id) });
+        let about = About::Attempt(marked.key, marked.attempt);
+        let words = event.map(|id| Word { about, standing, at: None, id: Some(id) });
         let reply = crate::channel::Reply { media_type: "text/plain", body: String::new() };
         Ok(Heard { words: words.into_iter().collect(), reply })
     }

@@ -79,7 +79,7 @@ impl Kannel {
         ];
         query.extend(self.from.clone().map(|from| ("from", from)));
         if let Some(callback) = &self.callback {
-            let address = mark::address(callback, &login.secret, parcel);
+            let address = mark::address(callback, &login.secret, (&parcel.key, parcel.attempt));
             query.push(("dlr-mask", MASK.to_owned()));
             query.push(("dlr-url", format!("{address}{}", report::FIELDS)));
         }

@@ -18,8 +18,9 @@ pub(super) fn read(url: &str, marked: mark::Marked, host: &str) -> Result<Heard,
     let standing = standing(status, answer, host)
         .ok_or_else(|| Unheard::Unreadable(format!("`{status:.20}` is no kind of delivery report")))?;
     let id = format!("{} {status} {at:.20} {}", marked.attempt, marked.key);
+    let about = About::Attempt(marked.key, marked.attempt);
     let at = at.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let word = Word { about: About::Key(marked.key), standing, at, id: Some(id) };
+    let word = Word { about, standing, at, id: Some(id) };
     Ok(Heard { words: vec![word], reply: Reply { media_type: "text/plain", body: String::new() } })
 }
 

@@ -1,7 +1,8 @@
 //! Text messages by SMSAPI (docs.smsapi.com, "Single SMS", "Delivery confirmation", "Error codes").
 //!
 //! Our key goes along as `idx`, and SMSAPI is told to refuse a second message with the same one (`check_idx`). So a message
-//! in doubt is simply sent again: what was taken before is not taken twice, and its refusal says that it is there.
+//! in doubt is simply sent again: what was taken before is not taken twice, and its refusal says that it is there. One
+//! that SMSAPI took and failed to deliver is sent again under an `idx` of its own.
 //!
 //! SMSAPI does not sign its reports. They come to an address that bears our mark.
 
@@ -91,13 +92,16 @@ impl SmsApi {
             ("message", text.text.clone()),
             ("format", "json".to_owned()),
             ("encoding", "utf-8".to_owned()),
-            ("idx", token::of_key(&parcel.key)),
+            ("idx", idx(&parcel.key, parcel.series)),
             ("check_idx", "1".to_owned()),
             ("max_parts", text.parts.parts.to_string()),
         ];
         form.extend(self.from.clone().map(|from| ("from", from)));
         if let Some(callback) = &self.callback {
-            form.push(("notify_url", mark::address(callback, &self.service.login.secret, parcel)));
+            form.push((
+                "notify_url",
+                mark::address(callback, &self.service.login.secret, (&parcel.key, parcel.series)),
+            ));
         }
         form
     }
@@ -178,6 +182,14 @@ impl Driver for SmsApi {
         }
         let marked = mark::read(callback.url, &self.service.login.secret)?;
         report::read(callback, marked, &self.service.host)
+    }
+}
+
+/// What SMSAPI tells repeats by: the same for all attempts of which it may have taken one, another one after it took one.
+fn idx(key: &str, series: i32) -> String {
+    match series {
+        1 => token::of_key(key),
+        series => token::of_key(&format!("{key}-{series}")),
     }
 }
 

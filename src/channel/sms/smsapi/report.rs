@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 
+use super::idx;
 use crate::{
-    channel::{About, Callback, Heard, Proof, Reply, Standing, Unheard, Word, mark, token},
+    channel::{About, Callback, Heard, Proof, Reply, Standing, Unheard, Word, mark},
     reason::{Reason, Scope},
 };
 
@@ -15,7 +16,7 @@ pub(super) fn read(callback: &Callback<'_>, marked: mark::Marked, host: &str) ->
     fields.extend(mark::form(callback.body));
     let column = |name: &str| mark::field(&fields, name).split(',').map(str::trim).collect::<Vec<_>>();
     let [ids, keys, codes, names, dates] = ["MsgId", "idx", "status", "status_name", "donedate"].map(column);
-    let wanted = token::of_key(&marked.key);
+    let wanted = idx(&marked.key, marked.attempt);
     let at = keys.iter().position(|key| *key == wanted).or((ids.len() == 1 && keys == [""]).then_some(0));
     let at = at.ok_or_else(|| Unheard::Forged("its `idx` is another one than its address is for".to_owned()))?;
     let cell = |column: &[&str]| column.get(at).copied().unwrap_or_default().to_owned();
@@ -23,7 +24,9 @@ pub(super) fn read(callback: &Callback<'_>, marked: mark::Marked, host: &str) ->
     let standing = [&code, &name].into_iter().find_map(|status| standing(status, host));
     let standing = standing.ok_or_else(|| Unheard::Unreadable(format!("`{code:.20}` is no status")))?;
     let done_at = cell(&dates).parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let word = Word { about: About::Key(marked.key), standing, at: done_at, id: Some(format!("{id:.60} {code:.20}")) };
+    let told = Some(format!("{id:.60} {code:.20}"));
+    let about = if id.is_empty() { About::Key(marked.key) } else { About::Named { key: marked.key, reference: id } };
+    let word = Word { about, standing, at: done_at, id: told };
     Ok(Heard { words: vec![word], reply: Reply { media_type: "text/plain", body: "OK".to_owned() } })
 }
 
@@ -70,7 +73,8 @@ mod tests {
     fn of_several_reports_only_the_one_the_address_is_for_counts() {
         let heard = heard("MsgId=a,b&idx=k1,k2&status=404,405&donedate=1,2", "k2").unwrap();
         let [word] = &heard.words[..] else { panic!("{heard:?}") };
-        assert_eq!((&word.about, word.id.as_deref()), (&About::Key("k2".to_owned()), Some("b 405")));
+        let about = About::Named { key: "k2".to_owned(), reference: "b".to_owned() };
+        assert_eq!((&word.about, word.id.as_deref()), (&about, Some("b 405")));
         assert!(matches!(word.standing, Standing::Failed(_)));
         assert_eq!(heard.reply.body, "OK");
     }
