@@ -2,7 +2,7 @@
 
 use axum::{Router, body::Body, http::Request};
 use chrono::{DateTime, TimeDelta, Utc};
-use postbook::{http, run::TransmissionState};
+use postbook::{channel::account::AccountConfig, http, run::TransmissionState};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 use sqlx::PgPool;
@@ -11,16 +11,21 @@ use tower::ServiceExt;
 use crate::{
     FAX,
     harness::TestApp,
-    services::{SECRET, Server, telnyx::Telnyx},
+    services::{
+        SECRET, Server,
+        telnyx::{Fax, Telnyx},
+    },
 };
 
-const DOOR: &str = "/callbacks/fax";
+/// What Telnyx says about `fax`, under a number of its own; of a failure, that the line was busy.
+fn event(fax: &str, what: (&str, &str), at: DateTime<Utc>) -> Vec<u8> {
+    event_for(fax, what, ("user_busy", at))
+}
 
-/// What Telnyx says about `fax`, under a number of its own.
-fn event(fax: &str, (id, kind): (&str, &str), at: DateTime<Utc>) -> Vec<u8> {
+fn event_for(fax: &str, (id, kind): (&str, &str), (why, at): (&str, DateTime<Utc>)) -> Vec<u8> {
     let status = kind.trim_start_matches("fax.").trim_end_matches(".started");
     let payload = json!({ "fax_id": fax, "direction": "outbound", "to": FAX, "status": status, "page_count": 2,
-        "failure_reason": "user_busy" });
+        "failure_reason": why });
     json!({ "data": { "id": id, "event_type": kind, "occurred_at": at, "record_type": "event", "payload": payload } })
         .to_string()
         .into_bytes()
@@ -33,22 +38,29 @@ struct Site {
 }
 
 impl Site {
-    /// With one fax that Telnyx has accepted.
+    /// With one fax of the batch `morning` that Telnyx has accepted; `noon` would send to the same number by another
+    /// account.
     async fn start(db: PgPool) -> Self {
         let telnyx = Telnyx::start();
-        let config = telnyx.account(SECRET);
-        let app = TestApp::start_on(db, |accounts| _ = accounts.insert("fax".to_owned(), config)).await;
-        app.apply(&format!(
-            r#"
-            [[batch]]
-            name = "morning"
-            workflow = "quick"
-            run_as = "site-a"
-            documents = [{{ document = "checklist" }}]
-            recipients = [{{ name = "Yard office", fax = "{FAX}" }}]
-            "#
-        ))
-        .await;
+        let [fax, spare] = ["fax", "spare"].map(|name| {
+            let callback = format!("https://postbook.test/callbacks/{name}");
+            (name.to_owned(), AccountConfig { callback: Some(callback), ..telnyx.account(SECRET) })
+        });
+        let app = TestApp::start_on(db, |accounts| accounts.extend([fax, spare])).await;
+        for (batch, account) in [("morning", "fax"), ("noon", "spare")] {
+            app.apply(&format!(
+                r#"
+                [[batch]]
+                name = "{batch}"
+                workflow = "quick"
+                run_as = "site-a"
+                documents = [{{ document = "checklist" }}]
+                recipients = [{{ name = "Yard office", fax = "{FAX}" }}]
+                accounts = {{ fax = "{account}" }}
+                "#
+            ))
+            .await;
+        }
         app.run("morning").await;
         let doors = http::router(http::App::new(app.engine.clone(), Default::default(), 1 << 20)).unwrap();
         let site = Self { app, telnyx, doors };
@@ -64,8 +76,24 @@ impl Site {
         self.telnyx.service.faxes.lock().unwrap()[0].id.clone()
     }
 
+    fn faxes(&self) -> Vec<Fax> {
+        self.telnyx.service.faxes.lock().unwrap().clone()
+    }
+
+    /// Telnyx says that the fax with this number failed so.
+    async fn fails(&self, number: usize, why: &str) {
+        let fax = &self.faxes()[number];
+        let body = event_for(&fax.id, (&format!("e{number}"), "fax.failed"), (why, self.now()));
+        let door = fax.webhook_url.as_deref().unwrap().strip_prefix("https://postbook.test").unwrap();
+        assert_eq!(self.call_at(door, &self.telnyx.service.sign(&body, self.now()), &body).await, 200);
+    }
+
     async fn call(&self, headers: &HeaderMap, body: &[u8]) -> u16 {
-        let mut request = Request::post(DOOR).body(Body::from(body.to_vec())).unwrap();
+        self.call_at("/callbacks/fax", headers, body).await
+    }
+
+    async fn call_at(&self, door: &str, headers: &HeaderMap, body: &[u8]) -> u16 {
+        let mut request = Request::post(door).body(Body::from(body.to_vec())).unwrap();
         request.headers_mut().extend(headers.clone());
         let status = self.doors.clone().oneshot(request).await.unwrap().status().as_u16();
         self.app.drain().await;
@@ -148,4 +176,46 @@ async fn a_busy_fax_is_tried_again_and_both_tries_are_told_apart(db: PgPool) {
     let body = event(&second, ("e10", "fax.delivered"), site.now() + TimeDelta::hours(1));
     assert_eq!(site.call(&site.telnyx.service.sign(&body, site.now()), &body).await, 200);
     assert_eq!(site.state().await, "delivered");
+}
+
+#[sqlx::test]
+async fn a_number_is_called_once_at_a_time_by_all_batches_and_accounts(db: PgPool) {
+    let site = Site::start(db).await;
+    let noon = site.app.run("noon").await;
+
+    // Telnyx has the first and has not called yet.
+    site.app.later(std::time::Duration::from_secs(120)).await;
+    let [waiting] = &site.app.transmissions(noon).await[..] else { panic!("one") };
+    assert_eq!((waiting.state, waiting.attempts), (TransmissionState::Queued, 0));
+    assert_eq!(waiting.reason.as_ref().unwrap()["code"], "contact-busy");
+    assert_eq!(site.faxes().len(), 1);
+
+    assert_eq!(site.says(("e1", "fax.delivered"), site.now()).await, 200);
+    let [next] = &site.app.transmissions(noon).await[..] else { panic!("one") };
+    assert_eq!((next.state, next.attempts), (TransmissionState::Accepted, 1));
+    assert_eq!(site.faxes()[1].webhook_url.as_deref(), Some("https://postbook.test/callbacks/spare"));
+}
+
+#[sqlx::test]
+async fn a_number_at_which_people_answered_twice_is_left_alone(db: PgPool) {
+    let site = Site::start(db).await;
+    let suppressed = "select count(*) from suppression";
+
+    site.fails(0, "receiver_decline").await;
+    assert_eq!((site.app.count(suppressed).await, site.state().await.as_str()), (0, "queued"));
+    while site.faxes().len() < 2 {
+        site.app.later(std::time::Duration::from_secs(60)).await;
+    }
+    site.fails(1, "fax_initial_communication_timeout").await;
+
+    assert_eq!(site.app.count(suppressed).await, 1);
+    site.app.later(std::time::Duration::from_secs(60 * 60)).await;
+    assert_eq!((site.faxes().len(), site.state().await.as_str()), (2, "skipped"));
+    let noon = site.app.run("noon").await;
+    let [one] = &site.app.transmissions(noon).await[..] else { panic!("one") };
+    assert_eq!((one.state, one.attempts), (TransmissionState::Skipped, 0));
+    assert_eq!(one.reason.as_ref().unwrap()["code"], "number-answered");
+    assert_eq!(site.faxes().len(), 2);
+    let told = "select count(*) from alarm where kind = 'number-answered'";
+    assert_eq!(site.app.count(told).await, 1);
 }

@@ -3,7 +3,10 @@
 //! A server that may call once says 333 or 334 when that call failed, and why only in words: `No answer from remote; too
 //! many attempts to dial`. What it was for is found again by the words.
 
-use crate::reason::{Reason, Scope};
+use crate::{
+    channel::fax::HUMAN,
+    reason::{Reason, Scope},
+};
 
 /// What a failure means for the transmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +48,9 @@ pub(super) fn sort(code: u16, text: &str, caller: &str) -> (Fate, Reason) {
     let name = match code {
         1 => "fax-busy".to_owned(),
         3 => "fax-no-answer".to_owned(),
-        // Somebody or a voice mailbox lifted: it rang, and no fax machine was there.
-        12 | 212 => "human-answered".to_owned(),
+        // Somebody or a voice mailbox lifted, and no fax machine was there. `No carrier detected` (2) may mean that as
+        // well, but modems that hear no ringing say it when nobody lifts.
+        12 | 126 | 212 => HUMAN.to_owned(),
         code => format!("hylafax-{code}"),
     };
     let text = if text.is_empty() { "no reason given" } else { text };
@@ -93,14 +97,9 @@ mod tests {
             (2, "No carrier detected", Later(Scope::Contact), "hylafax-2"),
             (333, "No answer from remote; too many attempts to dial", Later(Scope::Attempt), "fax-no-answer"),
             (333, "No local dialtone; too many attempts to dial", Later(Scope::Account), "hylafax-4"),
-            (12, "Ring detected without successful handshake", Later(Scope::Contact), "human-answered"),
-            (126, "No receiver protocol (T.30 T1 timeout)", Later(Scope::Contact), "hylafax-126"),
-            (
-                333,
-                "No receiver protocol (T.30 T1 timeout); too many attempts to dial",
-                Later(Scope::Contact),
-                "hylafax-126",
-            ),
+            (12, "Ring detected without successful handshake", Later(Scope::Contact), HUMAN),
+            (126, "No receiver protocol (T.30 T1 timeout)", Later(Scope::Contact), HUMAN),
+            (333, "No receiver protocol (T.30 T1 timeout); too many attempts to dial", Later(Scope::Contact), HUMAN),
             (128, "Remote fax disconnected prematurely", Later(Scope::Attempt), "hylafax-128"),
             (
                 334,
