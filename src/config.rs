@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::secret::{Credential, Secret};
 
-pub use account::{Account, Exists, Settle, TooLarge, Unclaimed};
+pub use account::{Account, Exists, Settle, Silence, TooLarge};
 pub use age::Age;
 pub use fault::{Fault, Faults, Origin};
 pub use size::Size;

@@ -77,12 +77,18 @@ fn account_config(account: &config::Account, callback: Option<String>) -> Accoun
         link_secret: account.link_secret.clone(),
         lifetime: account.lifetime.unwrap_or(defaults.lifetime),
         mail: account.mail.clone(),
-        unclaimed: account.unclaimed.map(|it| match it {
-            config::Unclaimed::Delivered => Silence::Delivered,
-            config::Unclaimed::Failed => Silence::Failed,
-            config::Unclaimed::Uncertain => Silence::Uncertain,
-        }),
+        unclaimed: account.unclaimed.map(silence),
+        word_within: account.word_within,
+        without_word: account.without_word.map(silence),
         ..defaults
+    }
+}
+
+fn silence(silence: config::Silence) -> Silence {
+    match silence {
+        config::Silence::Delivered => Silence::Delivered,
+        config::Silence::Failed => Silence::Failed,
+        config::Silence::Uncertain => Silence::Uncertain,
     }
 }
 

@@ -14,7 +14,12 @@ use super::{
     cover::Cover,
     trigger::{WrittenEvent, WrittenFile},
 };
-use crate::{channel::account::TooLarge, contact::Send, document::Param, schedule};
+use crate::{
+    channel::{Silence, account::TooLarge},
+    contact::Send,
+    document::Param,
+    schedule,
+};
 
 /// A batch as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -81,6 +86,10 @@ pub struct Batch {
     /// As the account says when absent; where that says nothing, a link goes out if there is a pickup account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub too_large: Option<TooLarge>,
+    /// What it means when a far side that says what became of a fax or a text has not said it in time: `failed` turns to
+    /// the next contact, `uncertain` leaves it to a person, `delivered` believes it. As the account says when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_word: Option<Silence>,
     /// How long its runs are kept; as the settings say when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,

@@ -51,7 +51,7 @@ pub use validate_document::document as validate_document;
 pub use validate_trigger::event_type;
 
 use crate::{
-    channel::{Message, account::TooLarge},
+    channel::{Message, Silence, account::TooLarge},
     contact::{Country, Policy},
     id::DocumentRevisionId,
     schedule,
@@ -93,6 +93,9 @@ pub struct Batch {
     /// What becomes of files that are too large for a mail; as the account says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub too_large: Option<TooLarge>,
+    /// What it means when there was no word in time, where word of its arrival is to come; as the account says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_word: Option<Silence>,
     /// How long its runs are kept.
     #[serde(default)]
     pub keep: Keep,

@@ -53,6 +53,7 @@ pub fn batch(mut input: input::Batch, known: &Known, mut faults: Faults) -> Resu
         accounts: input.accounts,
         hours: hours((input.window.as_deref(), input.quiet.as_deref()), &mut faults),
         too_large: input.too_large,
+        without_word: input.without_word,
         keep: Keep::read(input.keep, &mut faults),
         schedule,
         event,

@@ -65,6 +65,7 @@ pub(super) fn batch(
         window: batch.hours.window.map(|window| window.to_string()),
         quiet: batch.hours.quiet.map(|window| window.to_string()),
         too_large: batch.too_large,
+        without_word: batch.without_word,
         keep: batch.keep.written(),
         accounts: batch.accounts,
         schedule: batch.schedule.into_iter().map(Some).collect(),

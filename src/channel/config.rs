@@ -134,6 +134,12 @@ pub struct AccountConfig {
     /// What it means when nobody fetched the files in time; without it, failure.
     #[serde(default)]
     pub unclaimed: Option<Silence>,
+    /// How long the far side's last word may take; without it, what suits the driver.
+    #[serde(default, with = "humantime_serde")]
+    pub word_within: Option<Duration>,
+    /// What it means when it has not come by then; without it, what suits the driver.
+    #[serde(default)]
+    pub without_word: Option<Silence>,
 }
 
 /// What becomes of files that are too large for a mail server, a mailbox or an account.
@@ -268,6 +274,8 @@ impl AccountConfig {
             lifetime: fortnight(),
             mail: None,
             unclaimed: None,
+            word_within: None,
+            without_word: None,
         }
     }
 }

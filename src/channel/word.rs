@@ -22,7 +22,7 @@ pub struct Receipts {
 }
 
 /// What it means when no word came in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Silence {
     /// No news is good news.

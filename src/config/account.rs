@@ -78,7 +78,11 @@ pub struct Account {
     pub lifetime: Option<Duration>,
     /// The account that mails them.
     pub mail: Option<String>,
-    pub unclaimed: Option<Unclaimed>,
+    pub unclaimed: Option<Silence>,
+    /// How long the far side's last word on what it accepted may take.
+    #[serde(default, with = "humantime_serde")]
+    pub word_within: Option<Duration>,
+    pub without_word: Option<Silence>,
 }
 
 /// What becomes of files that are too large.
@@ -89,10 +93,10 @@ pub enum TooLarge {
     Refuse,
 }
 
-/// What it means that nobody fetched files in time.
+/// What it means that there was no word in time, or that nobody fetched files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unclaimed {
+pub enum Silence {
     Delivered,
     Failed,
     Uncertain,

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use super::Engine;
 use crate::{
     catalog::{self, Batch},
-    channel::account::Account,
+    channel::{Receipts, Silence, account::Account},
     document::{Context, Document},
     id::{DocumentRevisionId, RevisionId, RunId},
     workflow::{Files, Kind, Workflow},
@@ -44,6 +44,16 @@ impl Frozen {
     pub(super) fn account<'a>(&self, engine: &'a Engine, channel: &str) -> Option<&'a Account> {
         let wanted = self.batch.accounts.get(channel).map(String::as_str);
         engine.channels.pick(channel, wanted)
+    }
+
+    /// What is to be heard of what `account` accepted. What mail that does not come back means is no matter of the batch.
+    pub(super) fn receipts(&self, account: &Account) -> Option<Receipts> {
+        let receipts = account.receipts()?;
+        let silence = match (receipts.silence, self.batch.without_word) {
+            (Silence::Failed | Silence::Uncertain, Some(silence)) => silence,
+            (silence, _) => silence,
+        };
+        Some(Receipts { silence, ..receipts })
     }
 
     /// What expressions and templates of this run see, before a document or a recipient is named.

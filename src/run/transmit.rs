@@ -62,7 +62,7 @@ pub(super) async fn transmit(engine: &Engine, step: StepId) -> Result<()> {
     let report = account.transmit_if(&parcel, &permit, turn).await;
     let (report, receipts) = match &link {
         Some(link) => (report.accepted(), Some(link.receipts())),
-        None => (report, account.receipts()),
+        None => (report, frozen.receipts(account)),
     };
     let link = link::after(engine, &frozen, account, (&parcel, &report));
     let Parcel { key, .. } = parcel;

@@ -2,7 +2,11 @@
 
 use axum::{Router, body::Body, http::Request};
 use chrono::{DateTime, TimeDelta, Utc};
-use postbook::{channel::account::AccountConfig, http, run::TransmissionState};
+use postbook::{
+    channel::account::AccountConfig,
+    http,
+    run::{TransmissionState, receipt},
+};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 use sqlx::PgPool;
@@ -46,7 +50,10 @@ impl Site {
             let callback = format!("https://postbook.test/callbacks/{name}");
             (name.to_owned(), AccountConfig { callback: Some(callback), ..telnyx.account(SECRET) })
         });
-        let app = TestApp::start_on(db, |accounts| accounts.extend([fax, spare])).await;
+        // One that is not waited for long.
+        let half = std::time::Duration::from_secs(30 * 60);
+        let hasty = ("hasty".to_owned(), AccountConfig { word_within: Some(half), ..telnyx.account(SECRET) });
+        let app = TestApp::start_on(db, |accounts| accounts.extend([fax, spare, hasty])).await;
         for (batch, account) in [("morning", "fax"), ("noon", "spare")] {
             app.apply(&format!(
                 r#"
@@ -218,4 +225,39 @@ async fn a_number_at_which_people_answered_twice_is_left_alone(db: PgPool) {
     assert_eq!(site.faxes().len(), 2);
     let told = "select count(*) from alarm where kind = 'number-answered'";
     assert_eq!(site.app.count(told).await, 1);
+}
+
+#[sqlx::test]
+async fn without_word_in_time_the_batch_says_what_that_means(db: PgPool) {
+    let site = Site::start(db).await;
+    let (half, later) = (std::time::Duration::from_secs(31 * 60), std::time::Duration::from_secs(2 * 60 * 60));
+    let state = async |run| site.app.transmissions(run).await[0].state;
+    site.app.engine.clock.advance(later);
+    receipt::expire(&site.app.engine).await.unwrap();
+    assert_eq!(site.state().await, "uncertain", "as the account has it");
+
+    for (word, end, fallen_back) in [("failed", "skipped", 1), ("delivered", "delivered", 0)] {
+        site.app
+            .apply(&format!(
+                r#"
+                [[batch]]
+                name = "{word}"
+                workflow = "quick"
+                run_as = "site-a"
+                documents = [{{ document = "checklist" }}]
+                recipients = [{{ name = "Yard", fax = "+1312555{fallen_back}012", folder = "{word}" }}]
+                policy = {{ send = "fallback", order = ["fax", "folder"] }}
+                accounts = {{ fax = "hasty" }}
+                without_word = "{word}"
+                "#
+            ))
+            .await;
+        let run = site.app.run(word).await;
+        assert_eq!(state(run).await, TransmissionState::Accepted);
+        site.app.engine.clock.advance(half);
+        receipt::expire(&site.app.engine).await.unwrap();
+        site.app.drain().await;
+        assert_eq!(state(run).await.name(), end);
+        assert_eq!(site.app.transmissions(run).await.len(), 1 + fallen_back);
+    }
 }

@@ -21,8 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Turn,
-    Unheard, check, driver::Driver, offer::Offer, pickup::Mail,
+    Answer, Asked, Callback, Carries, Form, Heard, Inbox, Outcome, Parcel, Permit, Receipts, Report, Settle, Silence,
+    Turn, Unheard, check, driver::Driver, offer::Offer, pickup::Mail,
 };
 
 /// A configured way to use a channel, ready for parcels.
@@ -39,6 +39,8 @@ pub struct Account {
     refuse: Vec<String>,
     attach_limit: Option<u64>,
     too_large: Option<TooLarge>,
+    word_within: Option<Duration>,
+    without_word: Option<Silence>,
     driver: Arc<dyn Driver>,
 }
 
@@ -60,6 +62,7 @@ impl Account {
         let (settle, ask_for) = (config.settle, config.ask_for);
         let (limits, refuse) = (config.limits, config.refuse.clone());
         let (attach_limit, too_large) = (config.attach_limit, config.too_large);
+        let (word_within, without_word) = (config.word_within, config.without_word);
         Ok(Self {
             name: name.to_owned(),
             channel,
@@ -72,6 +75,8 @@ impl Account {
             refuse,
             attach_limit,
             too_large,
+            word_within,
+            without_word,
             driver,
         })
     }
@@ -128,7 +133,9 @@ impl Account {
 
     /// What is to be heard of what it accepted, if anything is.
     pub fn receipts(&self) -> Option<Receipts> {
-        self.driver.receipts()
+        let receipts = self.driver.receipts()?;
+        let within = self.word_within.unwrap_or(receipts.within);
+        Some(Receipts { within, silence: self.without_word.unwrap_or(receipts.silence), ..receipts })
     }
 
     /// The most bytes of files that one message carries.

@@ -185,7 +185,7 @@ async fn shift(
         let key = parcel::key(home.run, home.transmission, place.created_at);
         let mut expected = Expected::new(ids, &key, account);
         expected.reference.clone_from(&kept.reference);
-        let expected = match way.receipts() {
+        let expected = match frozen::of(engine, home.run).await?.receipts(way) {
             Some(receipts) => expected.for_receipt(receipts, now),
             None => expected.in_doubt(way.ask_for(), now),
         };
