@@ -164,28 +164,37 @@ async fn an_s3_server_that_is_killed_has_every_object_once_and_never_half() {
     .await;
 }
 
+/// Whether there is anything in `folder` that is being written: it begins to be so while this looks.
+async fn is_written(folder: &Path) -> bool {
+    let given = Instant::now();
+    while given.elapsed() < PATIENCE {
+        let parts = std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|part| part.metadata().ok());
+        if parts.into_iter().any(|part| part.is_file() && part.len() > 0) {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    false
+}
+
+fn large() -> Vec<u8> {
+    (0..60_000_000_u32).map(|at| (at >> 8) as u8).collect()
+}
+
 /// A large file whose server dies while it is written.
 async fn cut_short(own: Own, config: AccountConfig, folder: &Path) {
-    let bytes: Vec<u8> = (0..60_000_000_u32).map(|at| (at >> 8) as u8).collect();
+    let bytes = large();
     let account = open(&AccountConfig { timeout: Duration::from_secs(10), ..config });
     let parcel = parcel("in", "large.csv", bytes.clone());
-    let begun = AtomicBool::new(false);
     let watched = folder.join("in");
     let killing = async {
-        let given = Instant::now();
-        while given.elapsed() < PATIENCE {
-            let parts = std::fs::read_dir(&watched).into_iter().flatten().flatten();
-            if parts.filter_map(|part| part.metadata().ok()).any(|part| part.len() > 0) {
-                begun.store(true, Ordering::Relaxed);
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let begun = is_written(&watched).await;
         tokio::task::block_in_place(|| own.kill());
+        begun
     };
-    let (report, ()) = tokio::join!(account.transmit(&parcel), killing);
+    let (report, begun) = tokio::join!(account.transmit(&parcel), killing);
 
-    assert!(begun.load(Ordering::Relaxed), "it was being written");
+    assert!(begun, "it was being written");
     assert!(matches!(report.outcome, Outcome::Deferred { .. }), "{report:?}");
     let left = files_in(&watched);
     assert!(left.keys().all(|name| name.ends_with(".part")), "{:?}", left.keys());
@@ -208,4 +217,35 @@ async fn half_a_file_on_an_ftp_server_never_has_its_name() {
     let own = Own::start("ftp");
     let vsftpd = Vsftpd::of(&own);
     cut_short(own, vsftpd.plain(), &vsftpd.folder()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_file_on_an_ftps_server_never_has_its_name() {
+    let own = Own::start("ftp");
+    let vsftpd = Vsftpd::of(&own);
+    cut_short(own, vsftpd.account(), &vsftpd.folder()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn some_parts_of_an_object_are_no_object() {
+    let mut s3 = S3::start();
+    let bytes = large();
+    let config = AccountConfig::new(s3.url("bucket"));
+    let account = open(&AccountConfig { timeout: Duration::from_secs(10), ..config });
+    let (parcel, name) = (parcel("in", "large.bin", bytes.clone()), s3.path("in/large.bin"));
+    // The server keeps parts beside its buckets.
+    let parts = s3.path("..");
+    let killing = async {
+        let begun = is_written(&parts).await;
+        tokio::task::block_in_place(|| s3.kill());
+        begun
+    };
+    let (report, begun) = tokio::join!(account.transmit(&parcel), killing);
+
+    assert!(begun, "it was being written");
+    assert!(matches!(report.outcome, Outcome::Deferred { .. }), "{report:?}");
+    assert!(!name.exists());
+    s3.restart();
+    assert!(is_delivered(&account.transmit(&Parcel { attempt: 2, ..parcel }).await));
+    assert!(std::fs::read(name).unwrap() == bytes);
 }
