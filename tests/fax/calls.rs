@@ -27,10 +27,12 @@ async fn three_pages_with_a_photograph_arrive_dot_by_dot_below_the_header_line()
     let new = server.received().into_iter().filter(|it| !before.contains(it));
     let [received] = &pages::received(new, &sent[2])[..] else { panic!("one fax with the last page that was sent") };
     assert_eq!(received.len(), 3);
-    for (sent, received) in sent.iter().zip(received) {
+    for (number, (sent, received)) in (1..).zip(sent.iter().zip(received)) {
         assert_eq!(received.lines(), sent.lines());
         assert!(received.below_header() == sent.below_header(), "a page differs");
         assert!(received.has_header() && !sent.has_header());
+        let header = ["Example Ltd +1 312 555 0001".to_owned(), format!("page {number} of 3")];
+        assert_eq!(received.read_header(), header);
     }
 }
 
@@ -39,6 +41,12 @@ async fn a_number_that_is_engaged_or_where_nobody_lifts_may_be_called_again() {
     let engaged = ended(Line::Engaged, "Busy signal detected");
     let silent = ended(Line::Silent, "No answer from remote");
     assert_eq!(tokio::join!(engaged, silent), ("fax-busy".to_owned(), "fax-no-answer".to_owned()));
+}
+
+#[tokio::test]
+async fn a_number_where_somebody_lifts_is_no_fax_machine_now() {
+    let code = ended(Line::Lifted, "No carrier detected").await;
+    assert_eq!(code, "hylafax-2");
 }
 
 /// The code of the reason for which a call comes to nothing.
@@ -50,7 +58,7 @@ async fn ended(line: Line, words: &str) -> String {
     let (standing, transcript) = last_word(&account, &asked, |_| ()).await;
 
     let Standing::Deferred { reason, .. } = standing else { panic!("{standing:?}\n{transcript}") };
-    assert_eq!(reason.scope, Scope::Attempt, "{reason:?}");
+    assert_eq!(reason.scope == Scope::Contact, line == Line::Lifted, "{reason:?}");
     assert!(reason.text.contains(words) && !reason.text.contains("too many attempts"), "{reason:?}");
     assert!(transcript.contains("DIAL "), "{transcript}");
     reason.code

@@ -1,9 +1,12 @@
 //! Pages of a fax as TIFF files without compression, written and read here: a reader of its own, beside the server's.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use crate::peers::reader;
 
 /// Bytes of a line of 1728 dots.
 pub const WIDTH: usize = 216;
@@ -33,6 +36,25 @@ impl Page {
     pub fn header(&self) -> [Vec<u8>; 3] {
         let thirds = [0..WIDTH / 3, WIDTH / 3..WIDTH * 2 / 3, WIDTH * 2 / 3..WIDTH];
         thirds.map(|third| (0..HEADER).flat_map(|line| self.line(line)[third.clone()].to_vec()).collect())
+    }
+
+    /// What the header says left and right, as it is read.
+    pub fn read_header(&self) -> [String; 2] {
+        [0..WIDTH / 3, WIDTH * 2 / 3..WIDTH].map(|part| {
+            let dots = |line: usize, at| if line < HEADER && part.contains(&at) { self.line(line)[at] } else { 0 };
+            let alone = (0..2 * HEADER).flat_map(|line| (0..WIDTH).map(move |at| (line, at)));
+            Self(alone.map(|(line, at)| dots(line, at)).collect()).words()
+        })
+    }
+
+    /// Its one line of words.
+    fn words(&self) -> String {
+        let mut picture = tempfile::NamedTempFile::new().unwrap();
+        picture.write_all(&tiff(std::slice::from_ref(self))).unwrap();
+        let read =
+            Command::new(reader()).arg(picture.path()).args(["-", "--psm", "7", "--dpi", "204"]).output().unwrap();
+        assert!(read.status.success(), "{read:?}");
+        String::from_utf8(read.stdout).unwrap().trim().to_owned()
     }
 
     /// Whether there is something in each part of the header.

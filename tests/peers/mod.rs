@@ -284,6 +284,8 @@ pub enum Line {
     Silent,
     /// Somebody on the telephone.
     Engaged,
+    /// Somebody who lifts.
+    Lifted,
 }
 
 impl FaxServer {
@@ -299,6 +301,7 @@ impl FaxServer {
             Line::Cuttable => ("FAX_CUTTABLE", "+13125550003"),
             Line::Silent => ("FAX_SILENT", "+13125550004"),
             Line::Engaged => ("FAX_ENGAGED", "+13125550005"),
+            Line::Lifted => ("FAX_LIFTED", "+13125550006"),
         };
         let mut config = self.account(&self.env["FAX_PORT"]);
         config.fax.modem = Some(self.env[modem].clone());
@@ -573,6 +576,11 @@ pub fn steady() -> SocketAddr {
             return address;
         }
     }
+}
+
+/// A program that reads the letters in a picture.
+pub fn reader() -> PathBuf {
+    PathBuf::from(&env("reader")["TESSERACT"])
 }
 
 /// libtiff's `tiffcp`, which reads and writes TIFF files of all kinds.

@@ -8,6 +8,7 @@
 #   cut       answers; no sound goes through while the test lets the file `cut` be there
 #   silent    rings, and nobody lifts
 #   engaged   is busy
+#   lifted    somebody lifts, says "hello" and hangs up
 #
 # There is also a server without any modem, `desk`, where jobs stay as they were given.
 peer=fax
@@ -72,7 +73,7 @@ rm -f "$home/cut"
 # What an earlier run left: jobs that nobody waits for, and words of modems that are not there yet.
 running desk.faxq || rm -f "$home"/desk/sendq/q* "$home"/desk/docq/doc*
 running faxq || rm -f "$server"/sendq/q* "$server"/status/*
-for line in good cut silent engaged; do
+for line in good cut silent engaged lifted; do
   near=$(port "$line.near") far=$(port "$line.far") towards=$far
   case $line in
     good) number=13125550002 ;;
@@ -84,7 +85,7 @@ for line in good cut silent engaged; do
   modem "$server" "ttyIAX$near" 13125550001
   line_end "$line.near" "$near" "$towards" 13125550001
   case $line in
-    engaged | silent) run "$line.far" python3 "$scripts/telephone.py" "$far" "$line" ;;
+    engaged | silent | lifted) run "$line.far" python3 "$scripts/telephone.py" "$far" "$line" ;;
     *) line_end "$line.far" "$far" "$near" "$number" ;;
   esac
   case $line in
@@ -100,7 +101,7 @@ run faxq /usr/sbin/faxq -D -q "$server"
 run desk.faxq /usr/sbin/faxq -D -q "$home/desk"
 run desk.hfaxd /usr/sbin/hfaxd -d -q "$home/desk" -l 127.0.0.1 -i "$(port desk)"
 run hfaxd /usr/sbin/hfaxd -d -q "$server" -l 127.0.0.1 -i "$fax"
-for line in good cut silent engaged; do
+for line in good cut silent engaged lifted; do
   present "$(port "$line.near")"
   run "getty.$line.near" /usr/sbin/faxgetty -q "$server" "ttyIAX$(port "$line.near")"
 done
@@ -108,10 +109,10 @@ listening "$fax"
 listening "$(port desk)"
 # The server knows a modem when it says what it does.
 for _ in $(seq 300); do
-  [ "$(grep -l 'Running and idle' "$server"/status/ttyIAX* 2>/dev/null | wc -l)" = 4 ] && break
+  [ "$(grep -l 'Running and idle' "$server"/status/ttyIAX* 2>/dev/null | wc -l)" = 5 ] && break
   sleep 0.1
 done
 tell FAX_HOST=127.0.0.1 FAX_PORT="$fax" FAX_USER=reports FAX_PASSWORD='s3cret/+' FAX_SPOOL="$server" \
   FAX_RECEIVED="$machines/recvq" FAX_CUT="$home/cut" FAX_DESK="$home/desk" FAX_DESK_PORT="$(port desk)" \
   FAX_GOOD="ttyIAX$(port good.near)" FAX_CUTTABLE="ttyIAX$(port cut.near)" \
-  FAX_SILENT="ttyIAX$(port silent.near)" FAX_ENGAGED="ttyIAX$(port engaged.near)"
+  FAX_SILENT="ttyIAX$(port silent.near)" FAX_ENGAGED="ttyIAX$(port engaged.near)" FAX_LIFTED="ttyIAX$(port lifted.near)"
