@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use postbook::{
-    channel::{Outcome, Report},
+    channel::{Outcome, Report, account::Account},
     reason::Scope,
 };
 
@@ -21,6 +21,14 @@ fn accepted(report: &Report) -> String {
 fn refused(report: &Report) -> (Scope, String, bool) {
     let Outcome::Refused(reason) = &report.outcome else { panic!("{report:?}") };
     (reason.scope, reason.code.clone(), report.for_anybody)
+}
+
+#[tokio::test]
+async fn a_header_that_telnyx_would_not_print_is_refused_when_the_account_is_opened() {
+    let mut config = telnyx::Telnyx::start().account(SECRET);
+    config.fax.header = Some("Example Ltd".to_owned());
+    let error = Account::open("fax", &config).unwrap_err().to_string();
+    assert!(error.contains("take `header` and `station` out"), "{error}");
 }
 
 #[tokio::test]

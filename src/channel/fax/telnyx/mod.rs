@@ -72,6 +72,10 @@ impl Telnyx {
         if !service.login.is_complete() {
             return Err(AccountFault::Incomplete("`url` lacks a part; write telnyx://CONNECTION:KEY@api.telnyx.com"));
         }
+        if config.fax.header.is_some() || config.fax.station.is_some() {
+            let remedy = "Telnyx has no setting for a line above the pages; take `header` and `station` out, and name the sender on the cover";
+            return Err(AccountFault::Incomplete(remedy));
+        }
         let from = super::sender(config)?;
         let verifier = config.verify.as_deref().map(Verifier::of).transpose()?;
         Ok(Self { service, from, webhook: config.callback.clone().zip(verifier) })
