@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use super::{STATEMENT, letter, start, told};
 use crate::harness::TestApp;
 
-async fn suppress(app: &TestApp, channel: &str, contact: &str, kind: Kind) -> suppression::Suppression {
+pub async fn suppress(app: &TestApp, channel: &str, contact: &str, kind: Kind) -> suppression::Suppression {
     let input = Input {
         channel: Some(channel.to_owned()),
         contact: Some(contact.to_owned()),
