@@ -10,6 +10,8 @@ mod doubt;
 mod faults;
 #[path = "cloud/hearing.rs"]
 mod hearing;
+#[path = "cloud/preview.rs"]
+mod preview;
 #[path = "cloud/sending.rs"]
 mod sending;
 #[path = "cloud/services/mod.rs"]

@@ -9,7 +9,7 @@ use super::{
     offer::Offer, turn::Turn,
 };
 use crate::{
-    contact::Contact,
+    contact::{Contact, sms::Parts},
     reason::{Reason, Scope},
 };
 
@@ -29,6 +29,11 @@ pub(super) trait Driver: fmt::Debug + Send + Sync {
     /// What to do about an attempt whose outcome nobody knows, when the account does not say.
     fn settle(&self) -> Settle {
         Settle::Repeat
+    }
+
+    /// What the words of `parcel` are paid for as, where that is counted; or why it would not take them.
+    fn parts(&self, _parcel: &Parcel) -> Result<Option<Parts>, Reason> {
+        Ok(None)
     }
 
     /// What it carries.

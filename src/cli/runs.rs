@@ -166,8 +166,12 @@ fn shown(preview: &run::Preview) -> Result<()> {
     )
 }
 
-/// What is paid for: pages and seconds of a fax, parts of a text message and the letters that make them more.
+/// What is paid for: pages and seconds of a fax, parts of a text message and the letters that make them more; or that a
+/// link goes out.
 fn comes_to(transmission: &run::PreviewTransmission) -> String {
+    if transmission.by_link {
+        return "a link".to_owned();
+    }
     if let Some(fax) = &transmission.fax {
         return format!("{} pages, {} s", fax.pages, fax.seconds);
     }

@@ -3,7 +3,8 @@
 //! A pickup account gives one for every transmission. A mail gets one when its files are more than its account carries,
 //! or once a server has refused them for their size: that attempt is closed as refused, and a row written with it says
 //! that the next one brings a link. The row is there before the link goes out, so that no link leads nowhere; what a
-//! link costs that never went out is a row. Called by `parcel`, `transmit` and `attempt`; downloads stand in `pickup`.
+//! link costs that never went out is a row. Called by `parcel`, `transmit`, `attempt` and the preview; downloads stand
+//! in `pickup`.
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -22,6 +23,9 @@ use crate::{
     reason::Reason,
 };
 
+/// The channel whose accounts give links.
+const PICKUP: &str = "pickup";
+
 /// A link that stands for the files of one transmission.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -36,13 +40,19 @@ pub(super) struct Link {
     why: Option<String>,
 }
 
-impl Link {
-    fn new(frozen: &Frozen, account: &Account, parcel: &Parcel, why: Option<String>) -> Option<Self> {
+/// The account that gives the link, and why it is not the files that go out, where they might.
+struct Giver<'a>(&'a Account, Option<String>);
+
+impl Giver<'_> {
+    fn link(self, frozen: &Frozen, parcel: &Parcel) -> Option<Link> {
+        let Self(account, why) = self;
         let offer = account.offer(&parcel.key)?;
         let title = parcel.message.subject.clone();
-        Some(Self { account: account.name().to_owned(), offer, title, zone: frozen.batch.zone, why })
+        Some(Link { account: account.name().to_owned(), offer, title, zone: frozen.batch.zone, why })
     }
+}
 
+impl Link {
     /// The word that is to be heard of what brings it.
     pub(super) fn receipts(&self) -> Receipts {
         self.offer.receipts()
@@ -57,10 +67,25 @@ pub(super) fn of(
     account: &Account,
     (parcel, refused): (&Parcel, Option<&str>),
 ) -> Result<Option<Link>, Reason> {
-    if let Some(link) = Link::new(frozen, account, parcel, None) {
-        return Ok(Some(link));
-    }
     let bytes = parcel.files.iter().map(|file| file.bytes.len() as u64).sum();
+    let giver = giver(engine, frozen, account, (bytes, refused))?;
+    Ok(giver.and_then(|giver| giver.link(frozen, parcel)))
+}
+
+/// Whether a link would go out by `account` instead of files of so many bytes in all; or why neither would.
+pub(super) fn foresee(engine: &Engine, frozen: &Frozen, account: &Account, bytes: u64) -> Result<bool, Reason> {
+    Ok(giver(engine, frozen, account, (bytes, None))?.is_some())
+}
+
+fn giver<'a>(
+    engine: &'a Engine,
+    frozen: &Frozen,
+    account: &'a Account,
+    (bytes, refused): (u64, Option<&str>),
+) -> Result<Option<Giver<'a>>, Reason> {
+    if account.channel() == PICKUP {
+        return Ok(Some(Giver(account, None)));
+    }
     let over = account.attach_limit().filter(|limit| bytes > *limit);
     let why = match (over, refused) {
         (Some(limit), _) => {
@@ -70,9 +95,9 @@ pub(super) fn of(
         (None, Some(code)) => format!("they were refused as too large ({code})"),
         (None, None) => return Ok(None),
     };
-    match (instead(engine, frozen, account, parcel, why), over) {
+    match (instead(engine, frozen, account, why), over) {
         (None, Some(limit)) => Err(offer::too_much(account.name(), bytes, limit)),
-        (link, _) => Ok(link),
+        (giver, _) => Ok(giver),
     }
 }
 
@@ -87,16 +112,16 @@ pub(super) fn after(
         return None;
     }
     let why = "they were refused as too large".to_owned();
-    instead(engine, frozen, account, parcel, why)
+    instead(engine, frozen, account, why)?.link(frozen, parcel)
 }
 
-/// A link for files that are too large, where batch and account allow it and there is an account that gives links.
-fn instead(engine: &Engine, frozen: &Frozen, account: &Account, parcel: &Parcel, why: String) -> Option<Link> {
+/// Who gives a link for files that are too large, where batch and account allow it and there is somebody who does.
+fn instead<'a>(engine: &'a Engine, frozen: &Frozen, account: &Account, why: String) -> Option<Giver<'a>> {
     if frozen.batch.too_large.or(account.too_large()) == Some(TooLarge::Refuse) {
         return None;
     }
-    let wanted = frozen.batch.accounts.get("pickup").map(String::as_str);
-    Link::new(frozen, engine.channels.pick("pickup", wanted)?, parcel, Some(why))
+    let wanted = frozen.batch.accounts.get(PICKUP).map(String::as_str);
+    Some(Giver(engine.channels.pick(PICKUP, wanted)?, Some(why)))
 }
 
 /// Writes down that `link` is about to go out, and puts it into the words of `parcel`.

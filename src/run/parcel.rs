@@ -20,6 +20,7 @@ use super::{
 use crate::{
     catalog::suppression::Kind,
     channel::{File, Form, Message, Parcel, Turn, account::Account},
+    document::Context,
     id::{DocumentRevisionId, RecipientId, RunId, StepId, TransmissionId},
     reason::{Reason, Scope},
 };
@@ -260,8 +261,7 @@ async fn message(engine: &Engine, frozen: &Frozen, found: &Found) -> Result<Resu
     }
     let documents = documents(engine, &found.files).await?;
     let recipient = found.recipient.as_ref().map(Recipient::context);
-    let words = words(engine, frozen, recipient, documents);
-    Ok(words.map_err(|error| Reason::new(Scope::Document, "message", format!("{error:#}"))))
+    Ok(words(engine, frozen, recipient, documents))
 }
 
 /// The pages that the files become, where the account wants pages; or why they cannot.
@@ -317,26 +317,30 @@ async fn documents(engine: &Engine, carried: &[Carried]) -> Result<Vec<Value>> {
     Ok(documents)
 }
 
-/// The batch's message for this recipient.
+/// The batch's message for this recipient; or why there is none.
 pub(super) fn words(
     engine: &Engine,
     frozen: &Frozen,
     recipient: Option<Value>,
     documents: Vec<Value>,
-) -> Result<Message> {
+) -> Result<Message, Reason> {
     let mut context = frozen.context();
     context["document"] = documents.first().cloned().unwrap_or(Value::Null);
     context["documents"] = Value::Array(documents);
     if let Some(recipient) = recipient {
         context["recipient"] = recipient;
     }
+    written(engine, frozen, &context).map_err(|error| Reason::new(Scope::Document, "message", format!("{error:#}")))
+}
+
+fn written(engine: &Engine, frozen: &Frozen, context: &Context) -> Result<Message> {
     let message = &frozen.batch.message;
     let expressions = &engine.toolbox.expressions;
     Ok(Message {
-        subject: expressions.render_text(&message.subject, &context).context("the subject")?,
-        text: expressions.render_text(&message.text, &context).context("the text")?,
+        subject: expressions.render_text(&message.subject, context).context("the subject")?,
+        text: expressions.render_text(&message.text, context).context("the text")?,
         html: match &message.html {
-            Some(html) => Some(expressions.render_html(html, &context).context("the HTML text")?),
+            Some(html) => Some(expressions.render_html(html, context).context("the HTML text")?),
             None => None,
         },
     })

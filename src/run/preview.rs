@@ -1,36 +1,30 @@
 //! What a run would do now, without doing it: who would get what over which channel, who would be skipped and why,
 //! and what each document looks like.
 //!
-//! Works it out with the same planner that `expand` uses, on the current versions of everything, and renders a few
-//! documents to see their pages and faults. Nothing is written and nothing is sent.
+//! Works it out with the same planner that `expand` uses, on the current versions of everything, renders a few documents
+//! to see their pages, sizes and faults, and asks each account what it makes of the words. Nothing is written and nothing
+//! is sent.
 
 mod carried;
 mod cost;
+mod looked;
 mod pieces;
 mod shown;
 mod wait;
+mod words;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 pub use self::shown::{NextContact, Preview, PreviewDocument, PreviewTransmission, PreviewWait};
-use self::{carried::Carried, pieces::Pieces, wait::Waiting};
+use self::{carried::Carried, looked::Looked, pieces::Pieces, wait::Waiting, words::Words};
 use super::{
     Engine, StartError, TransmissionState, current, expand,
-    plan::{self, PlannedItem, Planner},
+    plan::{self, Planner},
     survey,
-};
-use crate::{
-    document::{self, Document, fax::estimate},
-    id::DocumentRevisionId,
-    workflow::Files,
 };
 
 /// Documents rendered for a preview. More would make people wait who only wanted to look.
@@ -70,6 +64,7 @@ pub async fn preview(
     let mut items = BTreeMap::new();
     let (mut seen, mut carried) = (BTreeSet::new(), Carried::default());
     let waiting = Waiting::look(engine, &frozen, &mut db).await?;
+    let words = Words { engine, frozen: &frozen, documents: &documents };
     let mut pieces = Pieces::of(&frozen, listed);
     loop {
         let piece = match pieces.next(engine, &mut db).await? {
@@ -81,15 +76,16 @@ pub async fn preview(
             }
         };
         for mut planned in survey::survey(&mut db, &mut planner, piece).await? {
-            let waits = waiting.tell(&mut planned)?;
+            let (waits, parts) = (waiting.tell(&mut planned)?, words.tell(&mut planned));
             for item in planned.wanted() {
                 if items.len() < RENDERED && seen.insert(item.key.clone()) {
                     items.insert((item.position, item.key.clone()), (item.clone(), planned.recipient.context()));
                 }
             }
-            for (one, wait) in planned.transmissions.iter().zip(waits) {
-                let message = |items: &[String]| cost::message(engine, &frozen, &documents, (&planned, items));
-                let wait = preview.add((&planned, one), wait, message);
+            for ((one, wait), sms) in planned.transmissions.iter().zip(waits).zip(parts) {
+                // What fails when it goes out is not said to wait for that.
+                let wait = wait.filter(|_| one.state == TransmissionState::Queued);
+                let wait = preview.add((&planned, one), wait, sms);
                 if one.state == TransmissionState::Queued {
                     carried.count((&one.channel, wait), one.items.iter().filter(|key| seen.contains(*key)));
                 }
@@ -98,73 +94,12 @@ pub async fn preview(
         }
     }
     drop(db);
-    let resolution = cost::fax(engine, &frozen, &preview);
-    let (mut octets, mut faults) = (HashMap::new(), HashMap::new());
+    let mut looked = Looked::new(engine, &frozen, cost::fax(engine, &frozen, &preview));
     for (item, recipient) in items.into_values() {
-        let (key, context) = (item.key.clone(), frozen.context());
-        let (mut shown, bytes) = look(engine, (&documents, &frozen.files), item, context, recipient).await?;
-        if let (Some(resolution), Some(bytes)) = (resolution, bytes) {
-            match cost::octets(engine, (shown.file.as_deref().unwrap_or_default(), &bytes), resolution).await? {
-                Ok(pages) => {
-                    shown.fax = Some(estimate(&pages));
-                    octets.insert(key.clone(), pages);
-                }
-                Err(failure) => shown.not_faxed = Some(failure.reason),
-            }
-        }
-        faults.insert(key, (shown.reason.clone(), shown.not_faxed.clone()));
-        preview.documents.push(shown);
+        preview.documents.push(looked.look(&documents, item, recipient).await?);
     }
-    carried.fail(&mut preview, |channel, key| {
-        let (fault, not_faxed) = faults.get(key)?;
-        fault.as_ref().or(not_faxed.as_ref().filter(|_| channel == "fax"))
-    });
-    if resolution.is_some() {
-        cost::faxes(&mut preview, &frozen, &octets);
-    }
+    carried.fail(&mut preview, |channel, keys| looked.fault(channel, keys));
+    looked.tell(&mut preview);
     preview.sum_up();
     Ok(preview)
-}
-
-/// How long one document may take. Somebody waits for the preview.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Renders one item to see what comes out, and gives its bytes.
-async fn look(
-    engine: &Engine,
-    (documents, files): (&[(DocumentRevisionId, Document)], &Files),
-    item: PlannedItem,
-    context: document::Context,
-    recipient: Value,
-) -> Result<(PreviewDocument, Option<Bytes>)> {
-    let mut shown = PreviewDocument {
-        name: item.name,
-        params: item.params.clone(),
-        file: None,
-        media_type: None,
-        size: None,
-        pages: None,
-        reason: item.reason,
-        fax: None,
-        not_faxed: None,
-    };
-    let found = documents.iter().find(|(revision, _)| *revision == item.revision);
-    let (Some((_, document)), None) = (found, &shown.reason) else {
-        return Ok((shown, None));
-    };
-    let recipient = item.recipient.map(|_| recipient);
-    let context = plan::document_context(context, document, item.params, recipient);
-    match document::render(&engine.toolbox, document, files, &context, PATIENCE).await? {
-        Ok(rendered) => {
-            shown.size = Some(rendered.bytes.len());
-            shown.pages = rendered.pages;
-            shown.media_type = Some(rendered.media_type);
-            shown.file = Some(rendered.file);
-            Ok((shown, Some(rendered.bytes)))
-        }
-        Err(failure) => {
-            shown.reason = Some(failure.reason);
-            Ok((shown, None))
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mail_parser::MessageParser;
 use postbook::run::book;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
@@ -103,6 +104,34 @@ async fn a_batch_can_have_large_files_refused(db: PgPool) {
     let reason = transmission.reason.unwrap();
     assert_eq!((reason["scope"].as_str(), reason["code"].as_str()), (Some("document"), Some("attach-limit")));
     assert!(site.app.mails_to("ann@example.org").is_empty());
+}
+
+#[sqlx::test]
+async fn the_preview_of_large_files_is_what_the_run_does(db: PgPool) {
+    const MAIL: &str = "email = \"ann@example.org\"";
+    for (links, contacts, more, size, (state, by_link)) in [
+        (true, MAIL, "", 2_000_000, ("delivered", false)),
+        (true, MAIL, "", 2_000_001, ("accepted", true)),
+        (true, MAIL, "too_large = \"refuse\"", 2_000_001, ("failed", false)),
+        (false, MAIL, "", 2_000_001, ("failed", false)),
+        (true, "pickup = \"ann@example.org\"", "", 12, ("accepted", true)),
+    ] {
+        let site = Site::open(db.clone(), |accounts| {
+            accounts.get_mut("mail").unwrap().attach_limit = Some(2_000_000);
+            accounts.retain(|name, _| links || name != "links");
+        })
+        .await;
+        site.store("plan", &vec![7; size]).await;
+        site.set_up(&["plan"], contacts, more).await;
+
+        let foreseen = site.foreseen().await;
+        let run = site.app.run("plans").await;
+
+        let sent = site.only(run).await;
+        assert_eq!((sent.state.name(), sent.by_link), (state, by_link));
+        assert_eq!((foreseen.by_link, json!(foreseen.reason)), (by_link, json!(sent.reason)));
+        assert_eq!(foreseen.state.name() == "failed", state == "failed", "{foreseen:?}");
+    }
 }
 
 #[sqlx::test]

@@ -7,7 +7,7 @@ use postbook::{
     channel::account::AccountConfig,
     http,
     id::{RunId, TransmissionId},
-    run::{book::Transmission, receipt},
+    run::{self, PreviewTransmission, book::Transmission, receipt},
     secret::Secret,
     setup,
 };
@@ -55,6 +55,12 @@ impl Site {
 
     /// The same of a batch that says `more`.
     pub async fn send_with(&self, documents: &[&str], contacts: &str, more: &str) -> RunId {
+        self.set_up(documents, contacts, more).await;
+        self.app.run("plans").await
+    }
+
+    /// The batch without its run.
+    pub async fn set_up(&self, documents: &[&str], contacts: &str, more: &str) {
         let documents: Vec<_> = documents.iter().map(|name| format!("{{ document = \"{name}\" }}")).collect();
         let documents = documents.join(", ");
         let batch = format!(
@@ -72,7 +78,6 @@ impl Site {
             "#
         );
         self.app.apply(&batch).await;
-        self.app.run("plans").await
     }
 
     /// Adds a stored document with these bytes.
@@ -91,6 +96,14 @@ impl Site {
     pub async fn only(&self, run: RunId) -> Transmission {
         let mut all = self.app.transmissions(run).await;
         assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    /// What the preview says of the one transmission that the batch would have.
+    pub async fn foreseen(&self) -> PreviewTransmission {
+        let preview = run::preview(&self.app.engine, "plans", None, &Default::default()).await.unwrap();
+        let mut all = [preview.transmissions, preview.missing].concat();
+        assert_eq!((all.len(), preview.queued + preview.failed), (1, 1));
         all.remove(0)
     }
 

@@ -15,7 +15,10 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use chrono_tz::Tz;
 
 use crate::{
-    contact::Contact,
+    contact::{
+        Contact,
+        sms::{self, Parts},
+    },
     reason::{Reason, Scope},
     schedule::Hours,
 };
@@ -172,6 +175,19 @@ impl Account {
     /// not said to be sent, and is not in doubt when its node dies.
     pub async fn turn(&self) -> Turn<'_> {
         self.driver.turn().await
+    }
+
+    /// What `parcel` is paid for as by SMS, told without sending it. What only stands in for SMS sends the text as it is.
+    ///
+    /// # Errors
+    /// Why it would be refused before anybody is asked. What `refuse` says is not among these: it rehearses what nobody
+    /// foresees.
+    pub fn foresee(&self, parcel: &Parcel) -> Result<Option<Parts>, Reason> {
+        if let Some(reason) = check::refusal(parcel) {
+            return Err(reason);
+        }
+        let parts = self.driver.parts(parcel)?;
+        Ok(parts.or_else(|| (self.channel == "sms").then(|| sms::count(&parcel.message.text))))
     }
 
     /// Makes one attempt.

@@ -1,7 +1,8 @@
 //! Text messages: each driver hands a text to somebody who has a way into the networks, and hears later whether it came.
 //!
 //! A text message carries words and nothing else: the text goes, the subject stays, and files are refused, because who
-//! set up a batch with documents meant them to arrive. What a text is paid for as is counted before it is sent.
+//! set up a batch with documents meant them to arrive. What a text is paid for as, and what is refused, is told before it is
+//! sent by what sends it.
 
 pub(super) mod kannel;
 pub(super) mod smsapi;

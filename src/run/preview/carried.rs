@@ -18,10 +18,10 @@ impl Carried {
         }
     }
 
-    /// Says of what would not go out that it fails; `fault` gives the reason for a channel and an item.
-    pub fn fail<'a>(&self, preview: &mut Preview, fault: impl Fn(&str, &str) -> Option<&'a Reason>) {
+    /// Says of what would not go out that it fails; `fault` gives the reason for a channel and items.
+    pub fn fail(&self, preview: &mut Preview, fault: impl Fn(&str, &[&String]) -> Option<Reason>) {
         for ((channel, keys, wait), count) in &self.0 {
-            if let Some(reason) = keys.iter().find_map(|key| fault(channel, key)) {
+            if let Some(reason) = fault(channel, &keys.iter().collect::<Vec<_>>()) {
                 preview.queued -= count;
                 preview.fails(*count, &reason.code);
                 wait.iter().for_each(|wait| preview.waits[*wait].transmissions -= count);
@@ -30,9 +30,10 @@ impl Carried {
         }
         preview.channels.retain(|_, queued| *queued > 0);
         let failing = |one: &mut PreviewTransmission| {
-            let reason = one.items.iter().find_map(|key| fault(&one.channel, key));
-            one.reason = reason.or(one.reason.as_ref()).cloned();
-            reason.is_some()
+            let reason = fault(&one.channel, &one.items.iter().collect::<Vec<_>>());
+            let fails = reason.is_some();
+            one.reason = reason.or(one.reason.take());
+            fails
         };
         let failed = preview.transmissions.extract_if(.., failing);
         let failed = failed.map(|one| PreviewTransmission { state: TransmissionState::Failed, next_at: None, ..one });

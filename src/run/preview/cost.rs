@@ -1,25 +1,22 @@
-//! What would be paid for, told before anything is sent: seconds on the telephone line, and parts of text messages.
+//! What a fax would cost, told before anything is sent: seconds on the telephone line.
 
 use std::collections::HashMap;
 
 use anyhow::Result;
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use super::{
-    super::{Engine, frozen::Frozen, parcel, plan::Planned},
+    super::{Engine, frozen::Frozen},
     Preview,
 };
 use crate::{
     catalog::Cover,
     channel::{Form, Resolution},
-    contact::sms::{self, Parts},
     document::{
-        Document, Failure,
+        Failure,
         fax::{Estimate, estimate},
         renderer::Originals,
     },
-    id::DocumentRevisionId,
 };
 
 /// Octets of a cover page: the built-in one with ten lines of text. Its real ones are not drawn for a preview, as each
@@ -58,21 +55,4 @@ pub(super) fn faxes(preview: &mut Preview, frozen: &Frozen, octets: &HashMap<Str
 fn all(cover: Option<u32>, carried: &[&Vec<u32>]) -> Estimate {
     let pages: Vec<u32> = cover.into_iter().chain(carried.iter().copied().flatten().copied()).collect();
     estimate(&pages)
-}
-
-/// What the batch's message to this recipient becomes as a text message; nothing when it has none.
-pub(super) fn message(
-    engine: &Engine,
-    frozen: &Frozen,
-    documents: &[(DocumentRevisionId, Document)],
-    (planned, items): (&Planned, &[String]),
-) -> Option<Parts> {
-    let told = |key: &String| -> Option<Value> {
-        let item = planned.items.iter().find(|item| item.key == *key)?;
-        let (_, document) = documents.iter().find(|(revision, _)| *revision == item.revision)?;
-        Some(json!({ "name": item.name, "title": document.title }))
-    };
-    let documents = items.iter().filter_map(told).collect();
-    let words = parcel::words(engine, frozen, Some(planned.recipient.context()), documents).ok()?;
-    Some(sms::count(&words.text))
 }

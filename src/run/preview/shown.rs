@@ -68,9 +68,12 @@ pub struct PreviewTransmission {
     /// How many pages a fax has and how long it takes, where all its documents were rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fax: Option<Estimate>,
-    /// How many parts a text message is paid for as.
+    /// How many parts a text message is paid for as, with the text as its account sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms: Option<Parts>,
+    /// Whether a link would go out instead of its files, as far as these were rendered.
+    #[serde(default)]
+    pub by_link: bool,
     /// The keys of what it carries.
     #[serde(skip)]
     pub(in crate::run) items: Vec<String>,
@@ -114,13 +117,12 @@ pub struct PreviewDocument {
 }
 
 impl Preview {
-    /// Counts one transmission and what it waits for, and gives the place of that; `sms` says what the message becomes that
-    /// goes with these items.
+    /// Counts one transmission and what it waits for, and gives the place of that; `sms` says what its text becomes.
     pub(super) fn add(
         &mut self,
         (planned, transmission): (&Planned, &PlannedTransmission),
         wait: Option<Wait>,
-        sms: impl Fn(&[String]) -> Option<Parts>,
+        sms: Option<Parts>,
     ) -> Option<usize> {
         let code = transmission.reason.as_ref().map(|reason| reason.code.as_str());
         let list = match transmission.state {
@@ -144,9 +146,7 @@ impl Preview {
             if let Some((next_at, reason)) = &wait {
                 (shown.next_at, shown.reason) = (*next_at, Some(reason.clone()));
             }
-            if shown.channel == "sms" && shown.state == TransmissionState::Queued {
-                shown.sms = sms(&shown.items);
-            }
+            shown.sms = sms;
             list.push(shown);
         }
         wait.map(|wait| self.waits_for(wait))
@@ -190,6 +190,7 @@ impl PreviewTransmission {
             then: transmission.then.iter().cloned().map(NextContact::from).collect(),
             fax: None,
             sms: None,
+            by_link: false,
             items: transmission.items.clone(),
         }
     }

@@ -18,7 +18,11 @@ use crate::{
         mark,
         service::{Reply, Service, ended},
     },
-    contact::{Contact, number::Number, sms::Encoding},
+    contact::{
+        Contact,
+        number::Number,
+        sms::{Encoding, Parts},
+    },
     reason::{Reason, Scope},
 };
 
@@ -143,6 +147,10 @@ impl Driver for Kannel {
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
         self.service.turns.next().boxed()
+    }
+
+    fn parts(&self, parcel: &Parcel) -> Result<Option<Parts>, Reason> {
+        Ok(Some(self.wording.text(parcel)?.parts))
     }
 
     fn carries(&self) -> Carries {

@@ -26,7 +26,7 @@ use crate::{
         service::{Reply, Service, ended},
         token,
     },
-    contact::{Contact, number::Number},
+    contact::{Contact, number::Number, sms::Parts},
     reason::{Reason, Scope},
 };
 
@@ -160,6 +160,10 @@ impl Driver for SmsApi {
     }
 
     /// SMSAPI itself refuses to take a message twice.
+    fn parts(&self, parcel: &Parcel) -> Result<Option<Parts>, Reason> {
+        Ok(Some(self.wording.text(parcel)?.parts))
+    }
+
     fn carries(&self) -> Carries {
         Carries::Words
     }

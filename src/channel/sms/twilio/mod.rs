@@ -23,7 +23,7 @@ use crate::{
         driver::{Driver, not_mine},
         service::{CLOCKS, Reply, Service, ended, segment},
     },
-    contact::{Contact, number::Number},
+    contact::{Contact, number::Number, sms::Parts},
     reason::{Reason, Scope},
 };
 
@@ -66,13 +66,18 @@ impl Twilio {
     }
 
     async fn send(&self, parcel: &Parcel, to: &Number, permit: Permit<'_>) -> Report {
-        let text = match self.wording.text(parcel) {
-            Ok(text) if text.text.chars().count() <= LONGEST => text,
-            Ok(_) => return Report::new(Outcome::Refused(too_long())),
+        let text = match self.text(parcel) {
+            Ok(text) => text,
             Err(reason) => return Report::new(Outcome::Refused(reason)),
         };
         let request = self.request(Method::POST, "/Messages.json").form(&self.form(to, &text));
         self.service.submit(request, permit, |reply| self.taken(reply, &text)).await
+    }
+
+    /// The text of `parcel`, if Twilio takes it.
+    fn text(&self, parcel: &Parcel) -> Result<Text, Reason> {
+        let text = self.wording.text(parcel)?;
+        if text.text.chars().count() > LONGEST { Err(too_long()) } else { Ok(text) }
     }
 
     fn form(&self, to: &Number, text: &Text) -> Vec<(&'static str, String)> {
@@ -146,6 +151,10 @@ impl Driver for Twilio {
 
     fn turn(&self) -> BoxFuture<'_, Turn<'_>> {
         self.service.turns.next().boxed()
+    }
+
+    fn parts(&self, parcel: &Parcel) -> Result<Option<Parts>, Reason> {
+        Ok(Some(self.text(parcel)?.parts))
     }
 
     fn carries(&self) -> Carries {
