@@ -290,7 +290,7 @@ impl<'a> Planner<'a> {
 }
 
 /// The channels whose accounts cannot carry what the batch sends.
-fn unfit(engine: &Engine, frozen: &Frozen) -> BTreeMap<String, Reason> {
+pub(super) fn unfit(engine: &Engine, frozen: &Frozen) -> BTreeMap<String, Reason> {
     let bare = frozen.batch.documents.is_empty();
     let why = |carries| match carries {
         Carries::Words if !bare => {

@@ -6,7 +6,7 @@
 //! who is reached in the end is no failure. Under `first_valid` only what was suppressed after it was chosen is turned
 //! away from, because that contact is no longer valid.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -65,22 +65,20 @@ pub(super) async fn turn(engine: &Engine, db: &mut PgConnection, frozen: &Frozen
     if lost.is_empty() {
         return Ok(());
     }
-    let mut ways = Vec::with_capacity(lost.len());
-    for one in &lost {
-        ways.push(candidates(engine, frozen, one));
-    }
+    let unfit = plan::unfit(engine, frozen);
+    let ways: Vec<_> = lost.iter().map(|one| candidates(engine, frozen, (one, &unfit))).collect();
     let suppressed = survey::suppressed(db, ways.iter().flatten()).await?;
     let mut next: Vec<_> = lost.iter().zip(ways).filter_map(|(lost, ways)| first(lost, ways, &suppressed)).collect();
     if frozen.batch.duplicates == Twice::Skip {
         let mut sent = sent(db, frozen.run, &next).await?;
-        for one in &mut next {
+        for one in next.iter_mut().filter(|one| !one.lost.items.is_empty()) {
             one.twin = !sent.insert((one.channel.clone(), one.contact.to_string(), one.lost.items.clone()));
         }
     }
     write(db, frozen, &next, now).await
 }
 
-/// What came to nothing, is rendered, and was not followed by another one yet. What a person sends again stays where it
+/// What came to nothing, is rendered where it carries anything, and was not followed by another one yet. What a person sends again stays where it
 /// was sent.
 async fn lost(db: &mut PgConnection, frozen: &Frozen) -> Result<Vec<Lost>> {
     let rows = sqlx::query!(
@@ -91,8 +89,8 @@ async fn lost(db: &mut PgConnection, frozen: &Frozen) -> Result<Vec<Lost>> {
           from transmission
           join recipient on recipient.id = transmission.recipient
          cross join lateral (
-                select array_agg(item.id order by transmission_item.position) as items,
-                       bool_and(artifact.purged_at is null and artifact.id is not null) as rendered
+                select coalesce(array_agg(item.id order by transmission_item.position), '{}') as items,
+                       coalesce(bool_and(artifact.purged_at is null and artifact.id is not null), true) as rendered
                   from transmission_item
                   join item on item.id = transmission_item.item
                   left join artifact on artifact.id = item.artifact
@@ -129,12 +127,13 @@ async fn lost(db: &mut PgConnection, frozen: &Frozen) -> Result<Vec<Lost>> {
         .collect()
 }
 
-/// The contacts behind the one that failed.
-fn candidates(engine: &Engine, frozen: &Frozen, lost: &Lost) -> Vec<Candidate> {
+/// The contacts behind the one that failed, on channels that carry what is sent.
+fn candidates(engine: &Engine, frozen: &Frozen, (lost, unfit): (&Lost, &BTreeMap<String, Reason>)) -> Vec<Candidate> {
     let channels = engine.channels.channels();
     let country = frozen.batch.country.or(engine.country);
     let all = frozen.batch.policy.candidates(&lost.contacts, &channels, country);
-    all.into_iter().skip_while(|one| one.channel != lost.channel).skip(1).collect()
+    let behind = all.into_iter().skip_while(|one| one.channel != lost.channel).skip(1);
+    behind.filter(|one| !unfit.contains_key(&one.channel)).collect()
 }
 
 fn first<'a>(lost: &'a Lost, mut ways: Vec<Candidate>, suppressed: &Suppressed) -> Option<Next<'a>> {

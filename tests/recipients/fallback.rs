@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use postbook::{
     catalog::suppression::{self, Address, Kind},
+    channel::account::AccountConfig,
     contact::Contact,
     run::{RunState, act},
 };
 use sqlx::PgPool;
 
-use super::{letter, start, told};
+use super::{letter, stand_ins, start, told};
 use crate::harness::TestApp;
 
 const FALLBACK: &str = r#"policy = { send = "fallback", order = ["email", "fax"] }"#;
@@ -99,6 +100,56 @@ async fn a_contact_that_another_recipient_was_sent_at_is_not_turned_to(db: PgPoo
             "Ann fax +13125550002 skipped duplicate",
         ]
     );
+}
+
+#[sqlx::test]
+async fn words_alone_are_turned_to_the_next_contact_as_well(db: PgPool) {
+    let app = start(db).await;
+    let words = r#"[[batch]]
+        name = "letter"
+        workflow = "quick"
+        run_as = "site-a"
+        message = { subject = "Closed", text = "The yard is closed today." }
+        policy = { send = "fallback", order = ["email", "sms"] }
+        recipients = [{ name = "Ann", email = "refused@example.org", sms = "+48512345678" },
+                      { name = "Bob", sms = "+48512345679" }, { name = "Cy", email = "refused@example.org", sms = "+48512345679" }]"#;
+    app.apply(words).await;
+    let preview = postbook::run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
+    let run = app.start_run("letter").await;
+
+    let ended = app.finish(run).await;
+
+    assert_eq!(preview.transmissions[0].then[0].contact, "+48512345678");
+    assert_eq!(
+        told(&app, run).await,
+        [
+            "Ann email refused@example.org skipped turned",
+            "Bob sms +48512345679 delivered",
+            "Cy email refused@example.org skipped turned",
+            "Ann sms +48512345678 delivered",
+            "Cy sms +48512345679 delivered",
+        ]
+    );
+    assert_eq!(ended.state, RunState::Succeeded);
+}
+
+#[sqlx::test]
+async fn documents_are_not_turned_to_a_channel_that_carries_words_only(db: PgPool) {
+    let texts = tempfile::tempdir().expect("a folder");
+    let app = TestApp::start_on(db, |accounts| {
+        stand_ins(accounts);
+        let folder = AccountConfig::new(format!("folder://{}", texts.path().display()));
+        accounts.insert("sms".to_owned(), AccountConfig { channel: Some("sms".to_owned()), ..folder });
+    })
+    .await;
+    let ann = r#"{ name = "Ann", email = "refused@example.org", sms = "+48512345678", fax = "+13125550002" }"#;
+    app.apply(&to(ann).replace(r#""email", "fax""#, r#""email", "sms", "fax""#)).await;
+    let run = app.start_run("letter").await;
+
+    app.finish(run).await;
+
+    let delivered: Vec<_> = told(&app, run).await.into_iter().filter(|line| line.ends_with("delivered")).collect();
+    assert_eq!(delivered, ["Ann fax +13125550002 delivered"]);
 }
 
 #[sqlx::test]

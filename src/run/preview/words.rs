@@ -56,6 +56,7 @@ impl Words<'_> {
         account.foresee(&Parcel {
             key: String::new(),
             attempt: 1,
+            series: 1,
             created_at: self.engine.clock.now(),
             recipient: recipient.name.clone(),
             contact: transmission.contact.clone(),
