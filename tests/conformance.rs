@@ -8,15 +8,23 @@ mod services;
 mod breaks;
 #[path = "conformance/line.rs"]
 mod line;
+#[path = "conformance/log.rs"]
+mod log;
 #[path = "conformance/way.rs"]
 mod way;
 
+use std::time::Duration;
+
 use postbook::{
-    channel::{Outcome, Parcel, Report},
+    channel::{
+        Asked, Outcome, Parcel, Report,
+        account::{Account, AccountConfig},
+    },
     reason::Scope,
 };
 
-use way::{Deferred, Way, digests, file};
+use url::Url;
+use way::{Deferred, Way, digests, file, open};
 
 fn scope_of_refusal(report: &Report) -> Option<Scope> {
     match &report.outcome {
@@ -82,6 +90,69 @@ async fn what_cannot_be_served_now_is_deferred_with_a_reason() {
         };
         let Outcome::Deferred { reason, .. } = &report.outcome else { panic!("{}: {report:?}", way.name) };
         assert!(!reason.code.is_empty() && !reason.text.is_empty(), "{}", way.name);
+    }
+}
+
+#[tokio::test]
+async fn whoever_says_when_to_come_back_is_believed() {
+    let mut named = 0;
+    for way in Way::all().iter().filter(|way| way.far.is_busy_for(7)) {
+        let report = way.account.transmit(&way.parcel()).await;
+        let Outcome::Deferred { after, .. } = &report.outcome else { panic!("{}: {report:?}", way.name) };
+        assert_eq!(*after, Some(Duration::from_secs(7)), "{}", way.name);
+        named += 1;
+    }
+    assert_eq!(named, 4);
+}
+
+/// The same account with another password, where there is any.
+fn misremembered(config: &AccountConfig) -> Option<Account> {
+    let mut url: Url = config.url.parse().unwrap();
+    url.password()?;
+    url.set_password(Some("forgotten")).unwrap();
+    Some(open(&AccountConfig { url: url.to_string(), ..config.clone() }))
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_the_fault_of_the_account() {
+    let mut tried = Vec::new();
+    for way in Way::all() {
+        let Some(account) = way.config.as_ref().and_then(misremembered) else { continue };
+        let report = account.transmit(&way.parcel()).await;
+        let reason = report.outcome.reason().unwrap_or_else(|| panic!("{}: {report:?}", way.name));
+        assert_eq!(reason.scope, Scope::Account, "{}: {report:?}", way.name);
+        // S3 does not say whether it knows the key or only keeps it from this folder.
+        assert_eq!(report.for_anybody, way.name != "s3", "{}: {report:?}", way.name);
+        assert!(account.probe().await.is_err(), "{}", way.name);
+        tried.push(way.name);
+    }
+    assert!(tried.len() > 10, "{tried:?}");
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log_however_much_is_logged() {
+    log::keep();
+    for way in Way::all() {
+        let parcel = way.parcel();
+        let _ = way.account.probe().await;
+        way.account.transmit(&parcel).await;
+        way.account.transmit(&Parcel { contact: way.bad.clone(), ..way.parcel() }).await;
+        if let Deferred::Account(account) = &way.deferred {
+            account.transmit(&way.parcel()).await;
+        }
+        let Parcel { key, contact, created_at, attempt, .. } = parcel;
+        let _ = way.account.ask(&Asked { key, reference: None, attempt, contact, began_at: created_at }).await;
+        tracing::trace!("done with {}", way.name);
+
+        let said = log::text();
+        assert!(said.contains(&format!("done with {}", way.name)), "it is logged");
+        for secret in &way.secrets {
+            let line = said.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{}", way.name);
+        }
+    }
+    for library in ["russh", "hyper_util", "rustls", "suppaftp"] {
+        assert_eq!(log::text().contains(&format!(" {library}")), library != "suppaftp", "what {library} says");
     }
 }
 

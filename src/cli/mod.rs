@@ -26,6 +26,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
     app::App,
@@ -226,16 +227,20 @@ fn author(app: &App) -> Author {
     Author { name: BY.to_owned(), at: app.engine.clock.now() }
 }
 
-/// Begins to log. A level in the environment variable `RUST_LOG` wins over `level`.
-pub(crate) fn log_to_stderr(config: &Config, level: &str) {
-    use tracing_subscriber::{EnvFilter, fmt};
+/// What is logged at `level`; a level in the environment variable `RUST_LOG` wins over it. Never passwords.
+pub fn logged(level: &str) -> EnvFilter {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     // It writes passwords at the level `trace`.
-    let filter = match "suppaftp=info".parse() {
+    match "suppaftp=info".parse() {
         Ok(quiet) => filter.add_directive(quiet),
         Err(_) => filter,
-    };
-    let logger = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    }
+}
+
+/// Begins to log.
+pub(crate) fn log_to_stderr(config: &Config, level: &str) {
+    let logger =
+        fmt().with_env_filter(logged(level)).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Where nobody reads standard error any more, nothing can be said there about it either.
     let logger = logger.log_internal_errors(false);
     // A second logger in one process is refused; the first one goes on.

@@ -47,6 +47,11 @@ pub struct Way {
 pub trait Far: Send + Sync {
     /// What it has of a parcel, once there is as much as `expected`.
     fn arrived<'a>(&'a self, parcel: &'a Parcel, expected: usize) -> BoxFuture<'a, Vec<Arrived>>;
+
+    /// Lets it answer the next one with so many seconds to wait, if it ever does.
+    fn is_busy_for(&self, _seconds: u64) -> bool {
+        false
+    }
 }
 
 /// What cannot be served just now.

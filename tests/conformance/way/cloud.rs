@@ -12,7 +12,7 @@ use crate::{
     line::at_port,
     peers::Kannel,
     services::{
-        SECRET, Server,
+        Fault, SECRET, Server,
         sinch::{self, Sinch},
         smsapi::{self, SmsApi},
         telnyx::{self, Telnyx},
@@ -90,6 +90,11 @@ impl Far for Server<Telnyx> {
             Arrived { identity: fax.key(), files: vec![(name, digest(&fax.bytes))] }
         })
     }
+
+    fn is_busy_for(&self, seconds: u64) -> bool {
+        self.fails_with(Fault::Busy(seconds));
+        true
+    }
 }
 
 impl Far for Server<Sinch> {
@@ -101,11 +106,21 @@ impl Far for Server<Sinch> {
             Arrived { identity, files: vec![(parcel.files[0].name.clone(), digest(&bytes))] }
         })
     }
+
+    fn is_busy_for(&self, seconds: u64) -> bool {
+        self.fails_with(Fault::Busy(seconds));
+        true
+    }
 }
 
 impl Far for Server<SmsApi> {
     fn arrived<'a>(&'a self, _parcel: &'a Parcel, _expected: usize) -> BoxFuture<'a, Vec<Arrived>> {
         arrived(&self.service.messages, |message| words(&message.idx))
+    }
+
+    fn is_busy_for(&self, seconds: u64) -> bool {
+        self.fails_with(Fault::Busy(seconds));
+        true
     }
 }
 
@@ -113,6 +128,11 @@ impl Far for Server<Twilio> {
     /// It knows no key of ours: the text is all there is to tell a repeat by.
     fn arrived<'a>(&'a self, _parcel: &'a Parcel, _expected: usize) -> BoxFuture<'a, Vec<Arrived>> {
         arrived(&self.service.messages, |message| words(&message.body))
+    }
+
+    fn is_busy_for(&self, seconds: u64) -> bool {
+        self.fails_with(Fault::Busy(seconds));
+        true
     }
 }
 
