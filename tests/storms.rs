@@ -6,13 +6,26 @@ mod peers;
 
 #[path = "storms/cloud.rs"]
 mod cloud;
+#[path = "storms/fax.rs"]
+mod fax;
+#[path = "storms/files.rs"]
+mod files;
 #[path = "storms/mail.rs"]
 mod mail;
 #[path = "storms/node.rs"]
 mod node;
 #[path = "storms/ride.rs"]
 mod ride;
+#[path = "fax/server.rs"]
+mod server;
 #[path = "cloud/services/mod.rs"]
 mod services;
+#[path = "storms/text.rs"]
+mod text;
 #[path = "storms/verdict.rs"]
 mod verdict;
+
+use std::time::Duration;
+
+/// How long anything may take. Only reached when something is wrong.
+const PATIENCE: Duration = Duration::from_secs(120);

@@ -6,15 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use postbook::{channel::account::AccountConfig, secret::Secret};
 use sqlx::PgPool;
 
 use crate::{
+    PATIENCE,
     peers::{Own, Postfix},
     ride::{DOUBTS, FarSide, Storm},
 };
-
-/// How long the server may take to deliver what it took.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Mail {
     own: Own,
@@ -40,20 +39,52 @@ impl FarSide for Mail {
         }
         let mut queued: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for mail in self.postfix.kept() {
-            queued.entry(mail.to).or_default().insert(mail.queued_as);
+            let contact = mail.to.split('@').next().filter(|it| it.starts_with('+')).unwrap_or(&mail.to);
+            queued.entry(contact.to_owned()).or_default().insert(mail.queued_as);
         }
         queued.into_iter().map(|(contact, ids)| (contact, ids.len())).collect()
     }
 }
 
-#[sqlx::test]
-async fn a_mail_server_that_is_killed_loses_none_and_what_comes_twice_is_marked(db: PgPool) {
+/// What comes of a storm that the server is killed in.
+async fn ride_out(db: PgPool, storm: impl FnOnce(&Postfix) -> Storm) {
     let own = Own::start("smtp");
     let postfix = Postfix::of(&own);
-    let storm = Storm::new("email", postfix.plain(), |number| format!("r{number}@test.local"));
 
-    let verdict = storm.ride_out(db, Mail { own, postfix }).await;
+    let verdict = storm(&postfix).ride_out(db, Mail { own, postfix }).await;
 
     verdict.is_true_of_all_but(0);
     assert!(verdict.marked <= DOUBTS, "{verdict}");
+}
+
+fn mailbox(number: usize) -> String {
+    format!("r{number}@test.local")
+}
+
+#[sqlx::test]
+async fn a_mail_server_that_is_killed_loses_no_mail_and_what_comes_twice_is_marked(db: PgPool) {
+    ride_out(db, |postfix| Storm::new("email", postfix.plain(), mailbox)).await;
+}
+
+#[sqlx::test]
+async fn a_mail_server_that_is_killed_loses_no_fax_by_a_mail_gateway_and_what_comes_twice_is_marked(db: PgPool) {
+    ride_out(db, |postfix| {
+        let mut gateway = postfix.plain();
+        gateway.url = gateway.url.replacen("smtp:", "faxmail:", 1);
+        gateway.fax.dial = Some("{number}@test.local".to_owned());
+        Storm::new("fax", gateway, |number| format!("+48225{number:06}"))
+    })
+    .await;
+}
+
+#[sqlx::test]
+async fn a_mail_server_that_is_killed_loses_no_link_and_what_comes_twice_is_marked(db: PgPool) {
+    ride_out(db, |postfix| {
+        let mut links = AccountConfig::new("pickup:");
+        links.links = Some("https://postbook.example.org/pickup".to_owned());
+        links.link_secret = Some(Secret::from("a secret of more than thirty-two letters"));
+        links.mail = Some("post".to_owned());
+        Storm::new("pickup", links, mailbox).with("post", postfix.plain())
+    })
+    .await;
 }

@@ -1,9 +1,15 @@
 //! An engine at work: a worker, a sweeper, and a clock that skips the time in which there is only waiting to be done.
 //!
-//! The pauses of accounts, of retries and of questions stay as long as they are. Those that end within an outage end
-//! there, as an outage takes its own time.
+//! So the pauses of accounts, of retries and of questions stay as long as they are. An outage is over at once by that
+//! clock: the seconds that a server takes to start would be hours, in which all tries are used up.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use postbook::{
     config::{Age, Retention},
@@ -34,6 +40,8 @@ const LEASE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub struct Node {
     stop: CancellationToken,
     duties: JoinSet<()>,
+    /// Whether its clock skips.
+    pub skips: Arc<AtomicBool>,
 }
 
 impl Node {
@@ -43,11 +51,11 @@ impl Node {
         let stop = CancellationToken::new();
         let load = Load { queues: Queue::ALL.to_vec(), steps: AT_ONCE, loops: 1 };
         let keep = Retention { runs: Age::FOREVER, files: Age::FOREVER, logs: Age::FOREVER };
-        let mut duties = JoinSet::new();
+        let (mut duties, skips) = (JoinSet::new(), Arc::new(AtomicBool::new(true)));
         duties.spawn(worker::work(engine.clone(), load, stop.clone()));
         duties.spawn(sweep::sweep(engine.clone(), Duties { interval: SWEEP, keep }, stop.clone()));
-        duties.spawn(skip(engine, stop.clone()));
-        Self { stop, duties }
+        duties.spawn(skip(engine, skips.clone(), stop.clone()));
+        Self { stop, duties, skips }
     }
 
     pub async fn stop(self) {
@@ -57,10 +65,10 @@ impl Node {
 }
 
 /// Sets the clock forward while there is nothing to do.
-async fn skip(engine: Engine, stop: CancellationToken) {
+async fn skip(engine: Engine, skips: Arc<AtomicBool>, stop: CancellationToken) {
     let mut looks = interval(LOOK);
     while stop.run_until_cancelled(looks.tick()).await.is_some() {
-        if is_idle(&engine).await {
+        if skips.load(Ordering::Relaxed) && is_idle(&engine).await {
             engine.clock.advance(SKIP);
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use sqlx::PgPool;
 use tokio::{task::spawn_blocking, time::interval};
 
 use crate::{
+    PATIENCE,
     harness::TestApp,
     node::{AT_ONCE, Node},
     verdict::Verdict,
@@ -18,17 +20,14 @@ use crate::{
 
 pub const COUNT: usize = 200;
 
-/// How many have ended, by the book, when the far side is killed.
-const DEATHS: [i64; 3] = [30, 90, 150];
+/// How many are settled, by the book, when the far side is killed.
+const DEATHS: [i64; 5] = [20, 60, 100, 140, 180];
 
 /// The most transmissions that the deaths can leave in doubt.
 pub const DOUBTS: usize = DEATHS.len() * AT_ONCE;
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(5);
-
-/// How long anything may take. Only reached when something is wrong.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What may be taken away, and says what it has.
 pub trait FarSide: Send + 'static {
@@ -42,21 +41,36 @@ pub trait FarSide: Send + 'static {
 
 /// What goes out in a storm.
 pub struct Storm {
-    pub channel: &'static str,
-    pub account: AccountConfig,
+    channel: &'static str,
+    /// By their names; `far` is the one it goes out by.
+    accounts: BTreeMap<&'static str, AccountConfig>,
     /// Of which each gets one transmission.
-    pub contacts: Vec<String>,
-    /// As TOML.
-    pub documents: &'static str,
-    pub clock: Clock,
+    contacts: Vec<String>,
+    /// What it carries, as TOML, and how that is set up.
+    documents: &'static str,
+    setup: String,
+    clock: Clock,
 }
 
 impl Storm {
     /// One document to each of as many contacts as there are.
     pub fn new(channel: &'static str, account: AccountConfig, contact: impl Fn(usize) -> String) -> Self {
+        let contacts = (0..COUNT).map(contact).collect();
+        let (documents, setup) = (r#"[{ document = "checklist" }]"#, String::new());
+        let storm = Self { channel, accounts: BTreeMap::new(), contacts, documents, setup, clock: Clock::default() };
+        storm.with("far", account)
+    }
+
+    /// The same with one more account.
+    pub fn with(mut self, name: &'static str, account: AccountConfig) -> Self {
         let account = AccountConfig { connections: AT_ONCE, timeout: Duration::from_secs(10), ..account };
-        let documents = r#"[{ document = "checklist" }]"#;
-        Self { channel, account, contacts: (0..COUNT).map(contact).collect(), documents, clock: Clock::default() }
+        self.accounts.insert(name, account);
+        self
+    }
+
+    /// The same with the document `own`, which is set up so.
+    pub fn carrying(self, setup: String) -> Self {
+        Self { documents: r#"[{ document = "own" }]"#, setup, ..self }
     }
 
     /// The same with words alone.
@@ -64,28 +78,34 @@ impl Storm {
         Self { documents: "[]", ..self }
     }
 
+    /// The same by the clock of a far side that says when it took what.
+    pub fn by(self, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..self }
+    }
+
     /// Runs through the deaths of `far`, and compares.
     pub async fn ride_out(self, db: PgPool, far: impl FarSide) -> Verdict {
         let begun = Instant::now();
-        let mut app =
-            TestApp::start_on(db, |accounts| _ = accounts.insert("far".to_owned(), self.account.clone())).await;
+        let ours = self.accounts.iter().map(|(name, account)| ((*name).to_owned(), account.clone()));
+        let mut app = TestApp::start_on(db, |accounts| accounts.extend(ours)).await;
         app.engine = app.engine.on(self.clock.clone());
-        app.apply(&self.batch()).await;
+        app.apply(&(self.setup.clone() + &self.batch())).await;
         let node = Node::start(&app);
         let run = app.start_run("storm").await;
-        let far = outages(&app, far).await;
+        let far = outages(&app, &node, far).await;
         until(&app, "all are settled", SETTLED, COUNT as i64).await;
+        let (_far, arrived) = aside(&node, far, |far| far.arrived()).await;
         node.stop().await;
 
-        let (_far, arrived) = aside(far, |far| far.arrived()).await;
         let verdict = Verdict::of(&app.transmissions(run).await, &arrived);
         println!("{}: {verdict}; {} s", self.channel, begun.elapsed().as_secs());
         verdict
     }
 
+    /// Without cover pages, faxes are alike for all, and made once.
     fn batch(&self) -> String {
         let Self { channel, documents, .. } = self;
-        let mut recipients = String::new();
+        let (mut recipients, cover) = (String::new(), *documents == "[]");
         for (number, contact) in self.contacts.iter().enumerate() {
             writeln!(recipients, "  {{ name = \"r{number}\", {channel} = \"{contact}\" }},").unwrap();
         }
@@ -98,16 +118,12 @@ impl Storm {
             documents = {documents}
             recipients = [
             {recipients}]
-            message = {{ subject = "For {{{{ recipient.name }}}}", text = "Good morning {{{{ recipient.name }}}}" }}
+            message = {{ subject = "For {{{{ recipient.name }}}}", text = "Good morning {{{{ recipient.name }}}}", cover = {cover} }}
             accounts = {{ {channel} = "far" }}
             "#
         )
     }
 }
-
-/// How many have ended or wait for later word.
-const GONE: &str = "select count(*) from transmission join run on run.id = run where batch = 'storm'
-    and purpose = 'document' and transmission.state in ('accepted', 'delivered')";
 
 /// How many attempts did not get through.
 const TROUBLES: &str = "select count(*) from attempt where outcome in ('deferred', 'uncertain')";
@@ -118,25 +134,31 @@ const SETTLED: &str = "select count(*) from transmission join run on run.id = ru
     and not exists (select from awaited where transmission = transmission.id and doubt)";
 
 /// Kills `far` again and again, each time until that is noticed.
-async fn outages<F: FarSide>(app: &TestApp, mut far: F) -> F {
+async fn outages<F: FarSide>(app: &TestApp, node: &Node, mut far: F) -> F {
     for count in DEATHS {
-        until(app, "some have gone", GONE, count).await;
+        until(app, "some are settled", SETTLED, count).await;
         let troubles = app.count(TROUBLES).await;
-        (far, ()) = aside(far, F::kill).await;
+        (far, ()) = aside(node, far, F::kill).await;
         until(app, "it is missed", TROUBLES, troubles + 1).await;
-        (far, ()) = aside(far, F::restart).await;
+        (far, ()) = aside(node, far, F::restart).await;
     }
     far
 }
 
-/// Does `act`, which takes its time, while the engine goes on.
-async fn aside<F: FarSide, T: Send + 'static>(mut far: F, act: impl FnOnce(&mut F) -> T + Send + 'static) -> (F, T) {
-    spawn_blocking(move || {
+/// Does `act`, which takes its time, while the engine goes on by a clock that does not skip.
+async fn aside<F, T>(node: &Node, mut far: F, act: impl FnOnce(&mut F) -> T + Send + 'static) -> (F, T)
+where
+    F: FarSide,
+    T: Send + 'static,
+{
+    node.skips.store(false, Ordering::Relaxed);
+    let act = spawn_blocking(move || {
         let done = act(&mut far);
         (far, done)
-    })
-    .await
-    .unwrap()
+    });
+    let done = act.await.unwrap();
+    node.skips.store(true, Ordering::Relaxed);
+    done
 }
 
 /// Waits until `query` counts as many as `least`.

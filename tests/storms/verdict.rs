@@ -22,7 +22,9 @@ pub struct Verdict {
     lost: Vec<String>,
     /// There twice, and the book does not admit it.
     denied: Vec<String>,
-    /// Said not to have gone, and there.
+    /// Said not to have arrived, with the reason.
+    failed: Vec<String>,
+    /// The same without a reason, or there.
     untrue: Vec<String>,
     /// There, and not in the book.
     unknown: Vec<String>,
@@ -47,8 +49,7 @@ impl Verdict {
         match entry.state {
             S::Accepted | S::Delivered if times > 0 => self.arrived += 1,
             S::Uncertain if held => self.held += 1,
-            S::Failed | S::Skipped | S::Cancelled if times == 0 && entry.reason.is_some() => {}
-            S::Failed | S::Skipped | S::Cancelled if entry.possibly_twice => {}
+            S::Failed if entry.reason.is_some() && (times == 0 || entry.possibly_twice) => self.failed.push(line()),
             S::Failed | S::Skipped | S::Cancelled => self.untrue.push(line()),
             _ => self.lost.push(line()),
         }
@@ -62,7 +63,7 @@ impl Verdict {
     /// The book tells the truth, and of all but `held`, which are left to a person, it says that they arrived.
     #[track_caller]
     pub fn is_true_of_all_but(&self, held: usize) {
-        let wrong = [&self.lost, &self.denied, &self.untrue, &self.unknown];
+        let wrong = [&self.lost, &self.denied, &self.failed, &self.untrue, &self.unknown];
         assert!(wrong.iter().all(|it| it.is_empty()), "{self:#?}");
         assert_eq!(self.transmissions, COUNT);
         assert!(self.held <= held, "{self}");
