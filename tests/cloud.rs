@@ -14,8 +14,6 @@ mod hearing;
 mod sending;
 #[path = "cloud/services/mod.rs"]
 mod services;
-#[path = "cloud/storm.rs"]
-mod storm;
 
 mod harness;
 mod peers;
