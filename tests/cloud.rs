@@ -16,8 +16,6 @@ mod preview;
 mod sending;
 #[path = "cloud/services/mod.rs"]
 mod services;
-#[path = "cloud/storm.rs"]
-mod storm;
 #[path = "cloud/texts.rs"]
 mod texts;
 

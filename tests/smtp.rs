@@ -1,8 +1,6 @@
 //! E-mail against a real Postfix and against a server that misbehaves on demand: what each answer and each failure
 //! comes to.
 
-#[path = "smtp/kills.rs"]
-mod kills;
 mod peers;
 
 use std::{

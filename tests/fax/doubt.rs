@@ -1,12 +1,12 @@
 //! Submissions that are cut off: the server is asked, and nothing is faxed twice.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use postbook::{
     channel::{Outcome, Parcel, Settle, Standing, account::Account},
     reason::Scope,
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::interval};
+use tokio::time::interval;
 
 use crate::{
     asked, open, pages, parcel,
@@ -73,79 +73,15 @@ async fn a_job_that_no_scheduler_takes_is_taken_back() {
     assert_eq!(server.tags().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_hundred_faxes_to_a_server_that_is_killed_again_and_again_each_is_there_once() {
-    let mut server = Server::start();
-    let mut config = FaxServer::running().account(&server.port.to_string());
-    config.timeout = Duration::from_secs(10);
-    let account = Arc::new(open(&config));
-    let fax = pages::tiff(&pages::three()[..1]);
-    let at_once = Arc::new(Semaphore::new(8));
-    let mut sending = JoinSet::new();
-    for _ in 0..200 {
-        let (account, at_once, parcel) = (account.clone(), at_once.clone(), parcel(NUMBER, fax.clone()));
-        sending.spawn(async move {
-            let _turn = at_once.acquire().await.unwrap();
-            deliver(&account, parcel).await
-        });
-    }
-    let mut deaths = interval(Duration::from_millis(400));
-    let (mut sent, mut killed, mut doubts) = (Vec::new(), 0, 0);
-    while !sending.is_empty() {
-        tokio::select! {
-            Some(done) = sending.join_next() => {
-                let (key, uncertain) = done.unwrap();
-                doubts += uncertain;
-                sent.push(key);
-            }
-            _ = deaths.tick() => {
-                server.kill();
-                server.revive();
-                killed += 1;
-            }
-        }
-    }
-
-    println!("{killed} deaths, {doubts} submissions in doubt");
-    assert!(killed > 3, "it was killed {killed} times only");
-    let mut jobs: BTreeMap<String, usize> = BTreeMap::new();
-    for tag in server.tags().iter().filter(|it| !it.is_empty()) {
-        *jobs.entry(tag.split_once('.').unwrap().0.to_owned()).or_default() += 1;
-    }
-    assert_eq!(sent.len(), 200);
-    for key in &sent {
-        assert_eq!(jobs.get(key), Some(&1), "{key} is not there once");
-    }
-}
-
-/// Tries until the server has it, as the engine does: what is in doubt is asked about before anything else. Gives the
-/// key, and how many tries were in doubt.
-async fn deliver(account: &Account, mut parcel: Parcel) -> (String, usize) {
+/// Tries until the server has it.
+async fn deliver(account: &Account, mut parcel: Parcel) {
     let mut tries = interval(Duration::from_millis(20));
-    let mut doubts = 0;
     loop {
         tries.tick().await;
         match account.transmit(&parcel).await.outcome {
-            Outcome::Accepted(_) => return (parcel.key, doubts),
-            Outcome::Deferred { .. } => {}
-            Outcome::Uncertain(_) => {
-                doubts += 1;
-                if is_known(account, &parcel).await {
-                    return (parcel.key, doubts);
-                }
-            }
+            Outcome::Accepted(_) => return,
+            Outcome::Deferred { .. } => parcel.attempt += 1,
             other => panic!("{other:?}"),
-        }
-        parcel.attempt += 1;
-    }
-}
-
-async fn is_known(account: &Account, parcel: &Parcel) -> bool {
-    let mut looks = interval(Duration::from_millis(20));
-    loop {
-        looks.tick().await;
-        if let Ok(answer) = account.ask(&asked(parcel)).await {
-            return answer.standing != Standing::Unknown;
         }
     }
 }

@@ -1,4 +1,5 @@
 //! A fax server of a test's own, without modems, which can be killed and started again.
+#![allow(dead_code, reason = "every test program uses its own part of this")]
 
 use std::{
     fs,
@@ -74,16 +75,31 @@ impl Server {
 
     /// The tags of all jobs that it has.
     pub fn tags(&self) -> Vec<String> {
+        self.jobs().iter().filter_map(|job| told(job, "jobtag")).collect()
+    }
+
+    /// The numbers that its jobs call.
+    pub fn numbers(&self) -> Vec<String> {
+        let ours = self.jobs().into_iter().filter(|job| told(job, "jobtag").is_some_and(|tag| !tag.is_empty()));
+        ours.filter_map(|job| told(&job, "number")).collect()
+    }
+
+    /// All jobs as it writes them down.
+    fn jobs(&self) -> Vec<String> {
         let jobs = ["sendq", "doneq"].map(|queue| fs::read_dir(self.spool().join(queue)).unwrap());
         let jobs = jobs.into_iter().flatten().map(|it| it.unwrap().path());
         let jobs = jobs.filter(|it| it.file_name().is_some_and(|it| it.to_string_lossy().starts_with('q')));
-        let texts = jobs.filter_map(|it| fs::read_to_string(it).ok());
-        texts.filter_map(|text| text.lines().find_map(|line| Some(line.strip_prefix("jobtag:")?.to_owned()))).collect()
+        jobs.filter_map(|it| fs::read_to_string(it).ok()).collect()
     }
 
     fn spool(&self) -> PathBuf {
         self.folder.path().join("spool")
     }
+}
+
+/// What a job says of `name`.
+fn told(job: &str, name: &str) -> Option<String> {
+    job.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.to_owned()))
 }
 
 impl Drop for Server {

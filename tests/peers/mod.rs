@@ -1,7 +1,6 @@
 //! The real servers that tests talk to, as the scripts beside this file left them running.
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
-pub mod death;
 pub mod s3;
 
 use std::{

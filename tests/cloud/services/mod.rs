@@ -69,11 +69,14 @@ pub enum Fault {
     Mute,
 }
 
+/// What goes wrong with the requests that send, from the next one on.
+type Faults = Arc<Mutex<VecDeque<Option<Fault>>>>;
+
 /// A service that runs until the test is over, or until it is killed.
 pub struct Server<S> {
     pub service: Arc<S>,
     pub address: SocketAddr,
-    faults: Arc<Mutex<VecDeque<Fault>>>,
+    faults: Faults,
     serving: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -115,7 +118,12 @@ impl<S: Service> Server<S> {
 
     /// What is to go wrong next.
     pub fn fails_with(&self, fault: Fault) {
-        self.faults.lock().unwrap().push_back(fault);
+        self.fails_in_turn([Some(fault)]);
+    }
+
+    /// What is to go wrong with the next requests that send, one after the other.
+    pub fn fails_in_turn(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.faults.lock().unwrap().extend(faults);
     }
 }
 
@@ -125,17 +133,13 @@ fn listen(address: SocketAddr) -> TcpListener {
     TcpListener::from_std(listener).unwrap()
 }
 
-async fn serve<S: Service>(
-    service: Arc<S>,
-    faults: Arc<Mutex<VecDeque<Fault>>>,
-    request: Request<Incoming>,
-) -> io::Result<Response<Body>> {
+async fn serve<S: Service>(service: Arc<S>, faults: Faults, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(io::Error::other)?;
     let query = fields(head.uri.query().unwrap_or_default().as_bytes());
     let path = head.uri.path().to_owned();
     let call = Call { method: head.method, path, query, headers: head.headers, body };
-    let fault = if service.sends(&call) { faults.lock().unwrap().pop_front() } else { None };
+    let fault = if service.sends(&call) { faults.lock().unwrap().pop_front().flatten() } else { None };
     let closed = || Err(io::Error::other("closed without an answer, as asked"));
     match fault {
         Some(Fault::Says(status, body)) => Ok(response(&Answer { status, body: body.to_owned() }, None)),

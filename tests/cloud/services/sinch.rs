@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use axum::http::Method;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
-use postbook::channel::account::AccountConfig;
+use postbook::{channel::account::AccountConfig, clock::Clock};
 use serde_json::{Value, json as value};
 
 use super::{Answer, Call, SECRET, Server, Service, field, is_e164, json};
@@ -31,6 +31,8 @@ pub struct Sinch {
     pub faxes: Mutex<Vec<Fax>>,
     /// Whether a fax is answered as a list of one.
     pub lists: bool,
+    /// By which it says when it took what.
+    pub clock: Clock,
 }
 
 impl Sinch {
@@ -63,7 +65,7 @@ impl Sinch {
         }
         let mut faxes = self.faxes.lock().unwrap();
         let id = format!("01HDFHACK1YN7CCDYRA6ZRMA{:02}", faxes.len());
-        let fax = Fax { id, asked: body, status: "QUEUED".to_owned(), error: None, created_at: Utc::now() };
+        let fax = Fax { id, asked: body, status: "QUEUED".to_owned(), error: None, created_at: self.clock.now() };
         faxes.push(fax.clone());
         let one = described(&fax);
         json(200, &if self.lists { value!([one]) } else { one })

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use postbook::channel::account::AccountConfig;
+use postbook::{channel::account::AccountConfig, clock::Clock};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json as value};
 
@@ -43,12 +43,14 @@ pub struct Telnyx {
     pub faxes: Mutex<Vec<Fax>>,
     media: Mutex<BTreeMap<String, (String, Bytes)>>,
     key: Ed25519KeyPair,
+    /// By which it says when it took what.
+    pub clock: Clock,
 }
 
 impl Telnyx {
     pub fn start() -> Server<Self> {
         let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-        Server::start(Self { faxes: Mutex::default(), media: Mutex::default(), key })
+        Server::start(Self { faxes: Mutex::default(), media: Mutex::default(), key, clock: Clock::default() })
     }
 
     /// The key that the portal shows.
@@ -106,7 +108,7 @@ impl Telnyx {
             bytes,
             status: "queued".to_owned(),
             failure_reason: None,
-            created_at: Utc::now(),
+            created_at: self.clock.now(),
         };
         faxes.push(fax.clone());
         json(202, &value!({ "data": described(&fax) }))

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
-use postbook::channel::account::AccountConfig;
+use postbook::{channel::account::AccountConfig, clock::Clock};
 use ring::hmac;
 use serde_json::{Value, json as value};
 
@@ -31,6 +31,8 @@ pub struct Message {
 #[derive(Default)]
 pub struct Twilio {
     pub messages: Mutex<Vec<Message>>,
+    /// By which it says when it took what.
+    pub clock: Clock,
 }
 
 impl Twilio {
@@ -71,7 +73,7 @@ impl Twilio {
         }
         let mut messages = self.messages.lock().unwrap();
         let sid = format!("SM{:032x}", messages.len() + 1);
-        let (callback, created_at) = (get("StatusCallback"), Utc::now());
+        let (callback, created_at) = (get("StatusCallback"), self.clock.now());
         let message = Message { sid, to, body, callback, status: "queued", error_code: None, created_at };
         messages.push(message.clone());
         json(201, &described(&message))

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # One Kannel in a folder of its own. Sourced by up.sh and down.sh; by itself, for tests that kill one:
 #
-#   gateway.sh up DIR CENTRE-PORT      starts it, and again with the same ports and messages after it was killed
-#   gateway.sh down DIR [SIGNAL]       stops it, with KILL at once
+#   gateway.sh up DIR CENTRE-PORT        starts it, and again with the same ports and messages after it was killed
+#   gateway.sh down DIR [SIGNAL [NAME]]  stops it, or its program NAME alone; with KILL at once
 
-# A process is known by its number and the time it began.
-gateway_birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# A process is known by its number and the time it began. One that has ended and waits to be noticed is none any more.
+gateway_birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 
 gateway_port() { # DIR NAME
   [ -s "$1/port.$2" ] || python3 -c '
@@ -87,9 +87,9 @@ END
     gateway_start "$dir" smsbox /usr/sbin/smsbox && gateway_wait "$sendsms"
 }
 
-gateway_down() { # DIR [SIGNAL]
+gateway_down() { # DIR [SIGNAL [NAME]]
   local dir=$1 name pid began
-  for name in smsbox bearerbox; do
+  for name in ${3:-smsbox bearerbox}; do
     [ -s "$dir/$name.pid" ] && read -r pid began <"$dir/$name.pid" || continue
     [ "$(gateway_birth "$pid")" != "$began" ] || kill "-${2:-TERM}" "$pid" 2>/dev/null || true
     for _ in $(seq 100); do [ "$(gateway_birth "$pid")" = "$began" ] || break; sleep 0.05; done
@@ -100,5 +100,5 @@ gateway_down() { # DIR [SIGNAL]
 
 case "${BASH_SOURCE[0]}:${1:-}" in
   "$0:up") gateway_up "$2" "$3" ;;
-  "$0:down") gateway_down "$2" "${3:-TERM}" ;;
+  "$0:down") gateway_down "$2" "${3:-TERM}" "${4:-}" ;;
 esac
