@@ -13,6 +13,7 @@ use crate::{
     account::{self, User},
     audit::Author,
     catalog::{self, DocumentDraft, Draft, Expect, Faults, Outside, Saved, Shelf, calendar, document},
+    monitor::words::counted,
 };
 
 /// What a file sets up.
@@ -42,6 +43,16 @@ pub struct Wish {
     /// The file it stands in, for messages.
     pub file: String,
     pub value: Value,
+}
+
+impl Wish {
+    /// Where it stands: its file, and which of those in it.
+    fn place(&self) -> String {
+        match self.value["name"].as_str() {
+            Some(name) => format!("{}: {} {name:.60}", self.file, self.kind),
+            None => self.file.clone(),
+        }
+    }
 }
 
 /// Everything checked, in the order in which it is written.
@@ -195,10 +206,10 @@ pub async fn plan(shelf: &Shelf, outside: &Outside, wishes: Vec<Wish>) -> Result
     let mut plan = Plan::default();
     let mut told = Vec::new();
     for wish in wishes {
-        let file = wish.file.clone();
+        let place = wish.place();
         if let Err(faults) = plan.add(shelf, outside, wish).await? {
             let faults = faults.into_inner().into_iter();
-            told.extend(faults.map(|fault| format!("  {file}: {}: {}", fault.at, fault.text)));
+            told.extend(faults.map(|fault| format!("  {place}: {}: {}", fault.at, fault.text)));
         }
     }
     if told.is_empty() {
@@ -242,7 +253,8 @@ impl Plan {
         let documents = self.documents.iter().map(|draft| format!("document  {}", draft.document.name));
         let batches = self.batches.iter().map(|draft| {
             let (documents, recipients) = (draft.entries.len(), draft.recipients.len());
-            format!("batch     {}: {documents} documents to {recipients} recipients", draft.batch.name)
+            let carried = format!("{} to {}", counted(documents, "document"), counted(recipients, "recipient"));
+            format!("batch     {}: {carried}", draft.batch.name)
         });
         let calendars = self.calendars.iter().map(|draft| format!("calendar  {}", draft.name));
         users.chain(documents).chain(calendars).chain(batches).collect()

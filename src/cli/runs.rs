@@ -12,6 +12,7 @@ use crate::{
     app::App,
     contact::sms::Encoding,
     id::{RunId, TransmissionId},
+    monitor::words::counted,
     run::{
         self, Cause, CauseKind, RunState, Start,
         act::{self, Again, Settlement},
@@ -123,8 +124,11 @@ fn shown(preview: &run::Preview) -> Result<()> {
         preview.batch, preview.business_date, preview.run_as, preview.policy
     ))?;
     print::line(format_args!(
-        "{} recipients: {} transmissions would be sent, {} skipped, {} would fail.",
-        preview.recipients, preview.queued, preview.skipped, preview.failed
+        "{}: {} would be sent, {} skipped, {} would fail.",
+        counted(preview.recipients, "recipient"),
+        counted(preview.queued, "transmission"),
+        preview.skipped,
+        preview.failed
     ))?;
     for wait in &preview.waits {
         print::line(format_args!("{} of these wait: {}.", wait.transmissions, wait.reason.text))?;
@@ -173,13 +177,14 @@ fn comes_to(transmission: &run::PreviewTransmission) -> String {
         return "a link".to_owned();
     }
     if let Some(fax) = &transmission.fax {
-        return format!("{} pages, {} s", fax.pages, fax.seconds);
+        return format!("{}, {} s", counted(fax.pages, "page"), fax.seconds);
     }
     let Some(sms) = &transmission.sms else { return String::new() };
     let forced: String = sms.forced_by.iter().collect();
+    let parts = counted(sms.parts, "part");
     match (sms.encoding, forced.as_str()) {
-        (Encoding::Gsm7, _) => format!("{} parts", sms.parts),
-        (Encoding::Ucs2, forced) => format!("{} parts, UCS-2 for {forced}", sms.parts),
+        (Encoding::Gsm7, _) => parts,
+        (Encoding::Ucs2, forced) => format!("{parts}, UCS-2 for {forced}"),
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn weigh(
             if !is_unusual(recipients, usual, config.unusual) {
                 return Ok(None);
             }
-            let (now, usual) = (words::counted(recipients.into(), "recipient"), words::grouped(usual.round() as i64));
+            let (now, usual) = (words::counted(recipients, "recipient"), words::grouped(usual.round() as i64));
             (Kind::RecipientsUnusual, format!("{title} ({batch}), run {run}: {now}, usually {usual}"))
         }
     };

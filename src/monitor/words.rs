@@ -25,7 +25,8 @@ pub fn length(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 }
 
 /// A number with its word: `1 run`, `1,200 runs`.
-pub fn counted(count: i64, one: &str) -> String {
+pub fn counted(count: impl TryInto<i64>, one: &str) -> String {
+    let count = count.try_into().unwrap_or(i64::MAX);
     let plural = match one {
         "batch" => "batches".to_owned(),
         _ => format!("{one}s"),
