@@ -43,8 +43,8 @@ pub struct Parcel {
     pub key: String,
     /// Which attempt this is, from 1.
     pub attempt: i32,
-    /// The attempt from which on the far side is not known to have taken one: a far side that refuses repeats has to take
-    /// this and those since for one, and those before for others.
+    /// The first attempt since the last that the far side took and did not bring to a good end: a far side that refuses
+    /// repeats has to take this and those since for one, and those before for others.
     pub series: i32,
     /// When the transmission was made. It dates the message, so that every attempt sends the same bytes.
     pub created_at: DateTime<Utc>,

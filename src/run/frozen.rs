@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use super::Engine;
 use crate::{
     catalog::{self, Batch},
-    channel::{Receipts, Silence, account::Account},
+    channel::{Receipts, account::Account},
     document::{Context, Document},
     id::{DocumentRevisionId, RevisionId, RunId},
     workflow::{Files, Kind, Workflow},
@@ -46,14 +46,9 @@ impl Frozen {
         engine.channels.pick(channel, wanted)
     }
 
-    /// What is to be heard of what `account` accepted. What mail that does not come back means is no matter of the batch.
+    /// What is to be heard of what `account` accepted.
     pub(super) fn receipts(&self, account: &Account) -> Option<Receipts> {
-        let receipts = account.receipts()?;
-        let silence = match (receipts.silence, self.batch.without_word) {
-            (Silence::Failed | Silence::Uncertain, Some(silence)) => silence,
-            (silence, _) => silence,
-        };
-        Some(Receipts { silence, ..receipts })
+        account.receipts_for(self.batch.without_word)
     }
 
     /// What expressions and templates of this run see, before a document or a recipient is named.

@@ -56,7 +56,7 @@ pub(super) struct Found {
     contact: String,
     recipient_name: String,
     attempts: i32,
-    /// The last attempt that the far side is known to have taken, or 0.
+    /// The last attempt that the far side took and did not bring to a good end, or 0.
     taken: i32,
     message: Option<Value>,
     created_at: DateTime<Utc>,
@@ -115,7 +115,8 @@ async fn rows(db: &mut PgConnection, steps: &[StepId], now: Option<DateTime<Utc>
                transmission.id as "transmission: TransmissionId",
                transmission.channel, transmission.contact, transmission.recipient_name, transmission.attempts,
                coalesce((select max(number) from attempt
-                          where attempt.transmission = transmission.id and num_nonnulls(reference, proof) > 0), 0)
+                          where attempt.transmission = transmission.id and num_nonnulls(reference, proof) > 0
+                            and outcome not in ('accepted', 'delivered')), 0)
                    as "taken!",
                transmission.message, transmission.created_at,
                case when not transmission.despite_suppression

@@ -203,7 +203,11 @@ async fn insert(
                                   once, possibly_twice, turned_from, created_at, changed_at)
         select lost.run, lost.purpose, next.key, lost.recipient, lost.recipient_name, next.channel, next.contact,
                case when next.reason is null then 'queued' else 'skipped' end, 0, next.reason,
-               lost.once, lost.state = 'uncertain', lost.id, $6, $6
+               lost.once,
+               lost.state = 'uncertain'
+                or exists (select from attempt where attempt.transmission = lost.id
+                                                 and attempt.outcome in ('uncertain', 'accepted', 'delivered')),
+               lost.id, $6, $6
           from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[])
                as next (lost, key, channel, contact, reason)
           join transmission as lost on lost.id = next.lost

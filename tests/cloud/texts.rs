@@ -137,6 +137,21 @@ async fn a_message_whose_answer_was_lost_is_not_sent_twice_and_asked_about_once_
 }
 
 #[sqlx::test]
+async fn a_failure_that_is_reported_before_the_repeat_is_not_forgotten(db: PgPool) {
+    let site = Site::start(db).await;
+    site.smsapi.fails_with(Fault::Cut);
+    site.app.run("notice").await;
+    site.reports(0, "405").await;
+    assert_eq!(site.book().await.0, TransmissionState::Queued.name());
+
+    site.app.later(10 * MINUTE).await;
+    receipt::pending(&site.app.engine).await.unwrap();
+    site.app.drain().await;
+
+    assert_eq!((site.messages().len(), site.book().await.0.as_str()), (1, TransmissionState::Failed.name()));
+}
+
+#[sqlx::test]
 async fn a_report_settles_a_message_whose_answer_was_lost(db: PgPool) {
     let site = Site::start(db).await;
     site.smsapi.fails_with(Fault::Cut);

@@ -58,7 +58,8 @@ async fn ended(line: Line, words: &str) -> String {
     let (standing, transcript) = last_word(&account, &asked, |_| ()).await;
 
     let Standing::Deferred { reason, .. } = standing else { panic!("{standing:?}\n{transcript}") };
-    assert_eq!(reason.scope == Scope::Contact, line == Line::Lifted, "{reason:?}");
+    let scope = if line == Line::Lifted { Scope::Contact } else { Scope::Attempt };
+    assert_eq!(reason.scope, scope, "{reason:?}");
     assert!(reason.text.contains(words) && !reason.text.contains("too many attempts"), "{reason:?}");
     assert!(transcript.contains("DIAL "), "{transcript}");
     reason.code

@@ -18,12 +18,13 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Whether there is anything in `folder` that is being written: it begins to be so while this looks.
-async fn is_written(folder: &Path) -> bool {
+/// Whether there is anything in `folder` with this in its name that is being written: it begins to be so while this looks.
+async fn is_written(folder: &Path, name: &str) -> bool {
     let given = Instant::now();
     while given.elapsed() < PATIENCE {
-        let parts = std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|part| part.metadata().ok());
-        if parts.into_iter().any(|part| part.is_file() && part.len() > 0) {
+        let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut parts = found.filter(|part| part.file_name().to_string_lossy().contains(name));
+        if parts.any(|part| part.metadata().is_ok_and(|part| part.is_file() && part.len() > 0)) {
             return true;
         }
         tokio::time::sleep(LOOK).await;
@@ -42,7 +43,7 @@ async fn cut_short(own: Own, config: AccountConfig, folder: &Path) {
     let parcel = parcel("in", "large.csv", bytes.clone());
     let watched = folder.join("in");
     let killing = async {
-        let begun = is_written(&watched).await;
+        let begun = is_written(&watched, ".part").await;
         tokio::task::block_in_place(|| own.kill());
         begun
     };
@@ -90,7 +91,7 @@ async fn some_parts_of_an_object_are_no_object() {
     // The server keeps parts beside its buckets.
     let parts = s3.path("..");
     let killing = async {
-        let begun = is_written(&parts).await;
+        let begun = is_written(&parts, "part").await;
         tokio::task::block_in_place(|| s3.kill());
         begun
     };

@@ -21,7 +21,7 @@ use crate::{
 pub const COUNT: usize = 200;
 
 /// How many are settled, by the book, when the far side is killed.
-const DEATHS: [i64; 5] = [20, 60, 100, 140, 180];
+const DEATHS: [i64; 5] = [20, 50, 80, 110, 140];
 
 /// The most transmissions that the deaths can leave in doubt.
 pub const DOUBTS: usize = DEATHS.len() * AT_ONCE;

@@ -136,9 +136,17 @@ impl Account {
 
     /// What is to be heard of what it accepted, if anything is.
     pub fn receipts(&self) -> Option<Receipts> {
+        self.receipts_for(None)
+    }
+
+    /// The same for a batch that says what it means when no word comes in time. What mail that does not come back means,
+    /// and files that nobody fetches, is no matter of the batch.
+    pub fn receipts_for(&self, batch: Option<Silence>) -> Option<Receipts> {
         let receipts = self.driver.receipts()?;
         let within = self.word_within.unwrap_or(receipts.within);
-        Some(Receipts { within, silence: self.without_word.unwrap_or(receipts.silence), ..receipts })
+        let batch = batch.filter(|_| !matches!(self.channel, "email" | "pickup"));
+        let silence = batch.or(self.without_word).unwrap_or(receipts.silence);
+        Some(Receipts { within, silence, ..receipts })
     }
 
     /// The most bytes of files that one message carries.

@@ -95,6 +95,8 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
         select exists (select from attempt
                         where transmission = $1 and number = $3 and outcome is null) as "open!",
                exists (select from awaited where transmission = $1 and doubt) as "doubt!",
+               exists (select from attempt
+                        where transmission = $1 and number = $2 and outcome = 'uncertain') as "unknown!",
                exists (select from transmission as next where next.turned_from = $1) as "turned!",
                (select max(coalesce(at, received_at)) from receipt
                  where transmission = $1 and attempt = $2 and id <> $4
@@ -109,7 +111,8 @@ async fn case(db: &mut PgConnection, kept: &Kept, home: Home, place: &Place) -> 
     .await
     .context("reading what is known when a word comes")?;
     let (state, last, about) = (place.state, place.attempts, home.attempt);
-    Ok(Case { state, last, about, open: row.open, doubt: row.doubt, turned: row.turned, before: row.before })
+    let (open, doubt, unknown, turned) = (row.open, row.doubt, row.unknown, row.turned);
+    Ok(Case { state, last, about, open, doubt, unknown, turned, before: row.before })
 }
 
 async fn progress(db: &mut PgConnection, home: Home, text: &str) -> Result<String> {

@@ -27,6 +27,8 @@ pub(super) struct Case {
     pub open: bool,
     /// The far side was asked whether it has it at all.
     pub doubt: bool,
+    /// Nobody knows what the attempt came to.
+    pub unknown: bool,
     /// It failed, and another contact was turned to.
     pub turned: bool,
     /// When the youngest final word so far was given about this attempt.
@@ -81,6 +83,8 @@ pub(super) fn decide(case: &Case, standing: &Standing, at: DateTime<Utc>) -> Dec
         (Standing::Deferred { reason, after }, S::Accepted | S::Uncertain) => {
             Decision::Again { reason: reason.clone(), after: *after }
         }
+        // It is sent again under the same name, and may turn out to be there already.
+        (Standing::Failed(_) | Standing::Deferred { .. }, S::Queued) if case.unknown => Decision::Later,
         (Standing::Unknown, S::Uncertain) if case.doubt => Decision::Again { reason: never_came(), after: None },
         (Standing::Unknown, S::Accepted) => Decision::Progress("the far side does not know it any more".to_owned()),
         _ => Decision::Nothing("it is no news"),
@@ -107,7 +111,7 @@ mod tests {
     }
 
     fn case(state: TransmissionState) -> Case {
-        Case { state, last: 2, about: 2, open: false, doubt: false, turned: false, before: None }
+        Case { state, last: 2, about: 2, open: false, doubt: false, unknown: false, turned: false, before: None }
     }
 
     fn reason() -> Reason {
@@ -209,6 +213,16 @@ mod tests {
             let reordered = after(&once, first, minute(1));
             assert_eq!(in_order, reordered, "{first:?} {second:?}");
         }
+    }
+
+    #[test]
+    fn a_failure_of_what_is_in_doubt_and_sent_again_waits_for_the_repeat() {
+        let [_, delivered, deferred, failed, _] = standings();
+        let repeated = Case { unknown: true, ..case(TransmissionState::Queued) };
+        for word in [&deferred, &failed] {
+            assert_eq!(decide(&repeated, word, minute(1)), Decision::Later);
+        }
+        assert_eq!(decide(&repeated, &delivered, minute(1)), Decision::Move(Event::Arrived));
     }
 
     #[test]

@@ -109,7 +109,9 @@ async fn silent(db: &mut PgConnection, late: &Late, place: &Place, now: DateTime
             let text = format!("it was accepted and did not come back within {waited}");
             (Event::Delivered, Outcome::Delivered(Proof { by: late.account.clone(), text }))
         }
-        "failed" => (Event::GivenUp, Outcome::Refused(reason())),
+        // That nobody fetched files is certain; what else was accepted may have arrived all the same.
+        "failed" if is_fetched(db, late.transmission).await? => (Event::GivenUp, Outcome::Refused(reason())),
+        "failed" => (Event::GivenUp, Outcome::Uncertain(reason())),
         _ => (Event::Lost, Outcome::Uncertain(reason())),
     };
     let state = place.state.after(event).context("what was accepted can be settled without word")?;
@@ -119,6 +121,17 @@ async fn silent(db: &mut PgConnection, late: &Late, place: &Place, now: DateTime
         turned_out::turned_out(db, (late.run, late.transmission), Turn::Unconfirmed, now).await?;
     }
     record::mark(db, late.run, now).await
+}
+
+/// Whether a link went out for it.
+async fn is_fetched(db: &mut PgConnection, transmission: TransmissionId) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from pickup where transmission = $1) as "exists!""#,
+        transmission as TransmissionId,
+    )
+    .fetch_one(db)
+    .await
+    .context("asking whether files were to be fetched")
 }
 
 /// What is in doubt stays so, until a person settles it.

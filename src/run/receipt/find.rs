@@ -77,8 +77,9 @@ pub(super) async fn home(db: &mut PgConnection, kept: &Kept) -> Result<Option<Ho
     }
 }
 
-/// The attempt is the one that the word says; or the one that has the name that the word gives, else the last one that
-/// has none; or the last one that had begun when the word was given.
+/// The attempt is the one that the word says; or the one that ended under the name that the word gives, else the last one
+/// that has that name or none, because repeats of what is there already get none; or the last one that had begun when
+/// the word was given.
 async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<Home>> {
     let Some(transmission) = parcel::keyed(key) else { return Ok(None) };
     let row = sqlx::query!(
@@ -89,7 +90,7 @@ async fn by_key(db: &mut PgConnection, kept: &Kept, key: &str) -> Result<Option<
                    and case when $4::integer is not null then number = $4
                             when $5::text is not null then coalesce(reference, $5) = $5
                             else started_at <= $3 end
-                 order by $5 is not null and reference is null, number desc
+                 order by coalesce(reference = $5 and outcome in ('refused', 'deferred'), false) desc, number desc
                  limit 1) as number
           from transmission
          where id = $1 and attempts > 0

@@ -125,7 +125,7 @@ impl SmsApi {
 
     async fn question(&self, asked: &Asked) -> Result<Answer, Reason> {
         let Some(id) = &asked.reference else {
-            let text = "it can only be asked by its own number, which is not known; to send it again is safe";
+            let text = "it can only be asked by its own number, which is not known; look for the text there before it is sent again";
             return Err(Reason::new(Scope::Attempt, "cannot-be-asked", text));
         };
         let mut transcript = String::new();
@@ -159,7 +159,6 @@ impl Driver for SmsApi {
         self.service.turns.next().boxed()
     }
 
-    /// SMSAPI itself refuses to take a message twice.
     fn parts(&self, parcel: &Parcel) -> Result<Option<Parts>, Reason> {
         Ok(Some(self.wording.text(parcel)?.parts))
     }
@@ -168,6 +167,7 @@ impl Driver for SmsApi {
         Carries::Words
     }
 
+    /// SMSAPI itself refuses to take a message twice.
     fn settle(&self) -> Settle {
         Settle::Repeat
     }
