@@ -134,6 +134,36 @@ async fn words_alone_are_turned_to_the_next_contact_as_well(db: PgPool) {
 }
 
 #[sqlx::test]
+async fn words_that_would_be_refused_and_then_turned_are_not_said_to_fail(db: PgPool) {
+    let app = TestApp::start_on(db, |accounts| {
+        stand_ins(accounts);
+        let mut smsapi = AccountConfig::new("smsapi://:token@127.0.0.1:1?tls=none");
+        smsapi.max_parts = 1;
+        accounts.insert("sms".to_owned(), smsapi);
+    })
+    .await;
+    app.apply(&format!(
+        r#"[[batch]]
+        name = "letter"
+        workflow = "quick"
+        run_as = "site-a"
+        message = {{ text = "{}" }}
+        policy = {{ send = "fallback", order = ["sms", "fax"] }}
+        recipients = [{{ name = "Ann", sms = "+48512345678", fax = "+13125550002" }}]"#,
+        "x".repeat(400)
+    ))
+    .await;
+    let preview = postbook::run::preview(&app.engine, "letter", None, &Default::default()).await.expect("a preview");
+    let run = app.start_run("letter").await;
+
+    let ended = app.finish(run).await;
+
+    assert_eq!((preview.queued, preview.failed), (1, 0));
+    assert_eq!(preview.transmissions[0].then[0].contact, "+13125550002");
+    assert_eq!((ended.counts.delivered, ended.counts.failed), (1, 0), "{:?}", told(&app, run).await);
+}
+
+#[sqlx::test]
 async fn documents_are_not_turned_to_a_channel_that_carries_words_only(db: PgPool) {
     let texts = tempfile::tempdir().expect("a folder");
     let app = TestApp::start_on(db, |accounts| {

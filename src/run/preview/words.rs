@@ -35,7 +35,8 @@ impl Words<'_> {
         }
         match self.foresee(to, transmission) {
             Ok(parts) => parts,
-            Err(reason) if alone => {
+            // What turns to another contact has not failed yet; whether it arrives there is not followed.
+            Err(reason) if alone && transmission.then.is_empty() => {
                 transmission.state = TransmissionState::Failed;
                 transmission.reason = Some(reason);
                 None
